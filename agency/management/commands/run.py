@@ -1,0 +1,160 @@
+"""Run everything under one supervisor until Ctrl-C."""
+
+import importlib
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sesame.utils
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import BaseCommand, call_command
+from django.db import connections
+
+from agency import embedded, supervisor
+from agency.supervisor import Child, Supervisor
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, interrupt)
+        with supervisor.hold(settings.DATA_DIR):
+            self.supervise()
+
+    def supervise(self) -> None:
+        supervisor.require_free_port("PORT", settings.HOST, settings.PORT)
+        if not settings.EMAIL_URL:
+            supervisor.require_free_port(
+                "SANDBOX_SMTP_PORT", "127.0.0.1", settings.SANDBOX_SMTP_PORT
+            )
+        supervisor.end_left_overs(settings.DATA_DIR)
+        house = Supervisor(settings.DATA_DIR, settings.BASE_DIR, self.say)
+        try:
+            self.say("Starting; the first time takes some seconds longer")
+            for server in servers():
+                house.start(Child.from_server(server))
+            call_command("prepare", stdout=self.stdout)
+            for child in children():
+                house.start(child)
+            self.watch(house)
+        except KeyboardInterrupt:
+            self.say("Stopping")
+        finally:
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            house.stop()
+        self.say("Stopped")
+
+    def watch(self, house: Supervisor) -> None:
+        host = settings.HOST if settings.HOST not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104
+        started = time.monotonic()
+        patience = 60.0
+        while not supervisor.answers(host, settings.PORT, "/readyz"):
+            house.tick(0.1)
+            if time.monotonic() - started > patience:
+                self.say("The web server does not answer yet; waiting on")
+                patience *= 2
+        for line in greeting_lines():
+            self.say(line)
+        connections.close_all()
+        while True:
+            house.tick(1)
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def servers() -> list[embedded.Server]:
+    found = []
+    if settings.EMBEDDED_POSTGRES:
+        found.append(embedded.postgres(settings.DATA_DIR))
+    if settings.EMBEDDED_VALKEY:
+        found.append(embedded.valkey(settings.DATA_DIR))
+    return found
+
+
+def children() -> list[Child]:
+    host, port = settings.HOST, str(settings.PORT)
+    found = [
+        python(
+            "web",
+            *("-m", "uvicorn", "agency.asgi:application", "--host", host, "--port", port),
+            *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
+            *("--timeout-graceful-shutdown", "5"),
+            pool=20,
+        ),
+        worker("worker-fast", "fast,sweep", threads=8),
+        worker("worker-normal", "normal,bulk", threads=16),
+        python("beat", "-m", "celery", "-q", "-A", "agency.celery", "beat", pool=1),
+    ]
+    if not settings.EMAIL_URL:
+        found.append(
+            python(
+                "mailbox",
+                *("-m", "sandbox", "mailbox", "--port", str(settings.SANDBOX_SMTP_PORT)),
+                *("--maildir", str(settings.MAILBOX_DIR)),
+                pool=1,
+            )
+        )
+    return found
+
+
+def worker(name: str, queues: str, *, threads: int) -> Child:
+    return python(
+        name,
+        # As root in a container or in CI that is how it is.
+        *("-W", "ignore:You're running the worker with superuser privileges"),
+        *("-m", "celery", "-q", "-A", "agency.celery", "worker", "-P", "threads"),
+        *("-Q", queues, "-c", str(threads), "-n", f"{name}@%h"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        # Its lease, its switches and its wake-ups need a connection beside the jobs' own.
+        pool=threads + 8,
+    )
+
+
+def python(name: str, *arguments: str, pool: int) -> Child:
+    env = {
+        "DATA_DIR": str(settings.DATA_DIR),
+        "DB_POOL_SIZE": str(pool),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Child(name, (sys.executable, *arguments), env=env)
+
+
+def greeting_lines() -> list[str]:
+    """Return what the operator needs first: where to go, and how to make a lead appear."""
+    operator = get_user_model().objects.get(username="operator")
+    link = f"{settings.PUBLIC_URL}/login/link/{sesame.utils.get_query_string(operator)}"
+    lines = [
+        "",
+        f"  Command Center   {settings.PUBLIC_URL}",
+        f"  Log in once      {link}",
+        f"  Data             {relative(settings.DATA_DIR)}",
+    ]
+    # By name: the layers below jobs do not import it.
+    endpoints = importlib.import_module("jobs.endpoints")
+    address = endpoints.url(endpoints.ensure("leads", "website"))
+    lines += [
+        f"  A lead's webhook {address}",
+        f"  Make one appear  curl {address} -H 'Content-Type: application/json' -d"
+        """ '{"name":"Ada Park","email":"ada@park.example","company":"Park Dental","""
+        """"message":"We lose calls after hours. What would an answering agent cost?"}'""",
+    ]
+    return [*lines, "  Stop             Ctrl-C", ""]
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,117 @@
+"""The tenant, the agency's own profile, and the audit trail."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from agency.zones import validate_timezone
+
+
+class Client(models.Model):
+    """A client of the agency: the tenant. Every cost, automation and conversation carries it."""
+
+    class Status(models.TextChoices):
+        ONBOARDING = "onboarding"
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        FORMER = "former"
+
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=80, unique=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.ONBOARDING)
+    timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def sample_icp() -> dict[str, list[str]]:
+    """Return the sample ideal customer: home services and dentists in Arizona."""
+    return {
+        "industries": ["plumbing", "hvac", "roofing", "electrical", "dental", "home services"],
+        "places": ["Arizona", "Tucson", "Phoenix"],
+        "keywords": ["missed calls", "miss calls", "booking", "reviews", "follow up", "no-shows"],
+        "exclusions": ["marketing agency", "recruiter", "crypto"],
+    }
+
+
+class AgencyProfile(models.Model):
+    """Who the agency is and how far the operator lets it run by itself. One row."""
+
+    class Phase(models.IntegerChoices):
+        FOUNDATION = 1, "1 · Foundation: everything outward asks you"
+        SALES = 2, "2 · AI sales: outreach, qualifying and booking run; you close"
+        DELIVERY = 3, "3 · AI delivery: onboarding, deploys and monitoring run too"
+        AUTONOMOUS = 4, "4 · Autonomous: closing, pricing and support run inside limits"
+
+    name = models.CharField(max_length=200, default="Northwind Automations")
+    sender_name = models.CharField(max_length=200, default="Alex Moreno")
+    sender_email = models.EmailField(default="alex@northwind.example")
+    reply_to = models.EmailField(blank=True, default="")
+    postal_address = models.CharField(max_length=300, default="41 Mill Street, Tucson AZ 85701")
+    website = models.URLField(blank=True, default="https://northwind.example")
+    booking_url = models.URLField(blank=True, default="https://northwind.example/book")
+    timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
+    operator_email = models.EmailField(default="operator@northwind.example")
+    phase = models.PositiveSmallIntegerField(choices=Phase, default=Phase.FOUNDATION)
+    undo_send_seconds = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(0), MaxValueValidator(300)]
+    )
+    icp = models.JSONField(default=sample_icp, blank=True)
+    is_sample = models.BooleanField(
+        default=True, help_text="Still the sample data: fine for the sandbox, refused by real mail."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="agency_profile_one_row"),
+            models.CheckConstraint(
+                condition=models.Q(phase__gte=1, phase__lte=4), name="agency_profile_phase"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def load(cls) -> "AgencyProfile":
+        """Return the one row, made with sample values on first use."""
+        profile, _ = cls.objects.get_or_create(id=1)
+        return profile
+
+
+class AuditEntry(models.Model):
+    """One thing that happened, in a sentence and in full. A trigger forbids changing it."""
+
+    class ActorKind(models.TextChoices):
+        USER = "user"
+        AGENT = "agent"
+        SYSTEM = "system"
+
+    at = models.DateTimeField(auto_now_add=True)
+    actor = models.CharField(max_length=150)
+    actor_kind = models.CharField(max_length=8, choices=ActorKind)
+    verb = models.CharField(max_length=80)
+    object_type = models.CharField(max_length=80, blank=True, default="")
+    object_id = models.CharField(max_length=64, blank=True, default="")
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT)
+    correlation_id = models.UUIDField(null=True, blank=True)
+    sentence = models.TextField()
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes: ClassVar = [
+            models.Index(fields=["object_type", "object_id", "id"]),
+            models.Index(fields=["correlation_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence

@@ -1,0 +1,161 @@
+"""The database and the Valkey of a test: real ones, used as the role the app has."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+from agency import roles
+from control import switches
+from tests import mailserver
+
+ALIASES = ("default", "owner")
+_numbers = count(1)
+
+
+def pytest_configure() -> None:
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """End the thread that watches the switches before its database goes away."""
+    switches.watch.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(django_db_blocker: DjangoDbBlocker) -> str:
+    """Return the name of the migrated database that every other one is a copy of."""
+    name = f"test_{os.environ['TEST_RUN']}_template"
+    with roles.connect_admin() as admin, django_db_blocker.unblock():
+        # One worker makes it, the others wait here.
+        admin.execute("SELECT pg_advisory_lock(hashtext('tests'))")
+        if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            unfinished = f"{name}_unfinished"
+            roles.ensure_roles(admin)
+            roles.ensure_database(admin, unfinished)
+            with roles.connect_admin(unfinished) as inside:
+                roles.ensure_grants(inside)
+            with pointed_at(unfinished):
+                call_command("migrate", interactive=False, verbosity=0)
+            admin.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                    sql.Identifier(unfinished), sql.Identifier(name)
+                )
+            )
+    return name
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(template_database: str) -> Iterator[None]:
+    """Give this worker its copy; what a `db` test does there is rolled back."""
+    with copy_of(template_database, os.environ.get("PYTEST_XDIST_WORKER", "main")):
+        yield
+
+
+@pytest.fixture
+def committed(
+    django_db_setup: None,
+    template_database: str,
+    django_db_blocker: DjangoDbBlocker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[str]:
+    """Give a test that commits a database of its own, and return its name.
+
+    Instead of `db`, not beside it. Threads and child processes see it too.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with (
+        django_db_blocker.unblock(),
+        copy_of(template_database, f"{worker}_{next(_numbers)}") as name,
+    ):
+        for alias, variable in (("default", "DATABASE_URL"), ("owner", "DATABASE_OWNER_URL")):
+            monkeypatch.setenv(variable, conninfo(alias))
+        yield name
+
+
+@pytest.fixture(autouse=True)
+def empty_valkey(_valkey: "redis.Redis") -> None:
+    """No test sees another's wake-ups."""
+    _valkey.flushdb()
+
+
+@pytest.fixture(scope="session")
+def _valkey() -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
+@pytest.fixture
+def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[mailserver.Inbox]:
+    """Return the inbox that takes the sandbox's mail, in this process and its children."""
+    with mailserver.running() as found:
+        monkeypatch.setattr(settings, "SANDBOX_SMTP_PORT", found.port)
+        monkeypatch.setenv("SANDBOX_SMTP_PORT", str(found.port))
+        yield found
+
+
+@contextmanager
+def copy_of(template: str, suffix: str) -> Iterator[str]:
+    name = f"test_{os.environ['TEST_RUN']}_{suffix}"
+    with roles.connect_admin() as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                sql.Identifier(name),
+                sql.Identifier(template),
+                sql.Identifier(settings.OWNER_ROLE),
+            )
+        )
+        with roles.connect_admin(name) as inside:
+            # A copy has the template's tables, not its right to connect.
+            roles.ensure_grants(inside)
+        try:
+            with pointed_at(name):
+                yield name
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def pointed_at(name: str) -> Iterator[None]:
+    """Let Django's connections, in every thread, lead to this database for a while."""
+    before = {alias: settings.DATABASES[alias]["NAME"] for alias in ALIASES}
+    _point(dict.fromkeys(ALIASES, name))
+    try:
+        yield
+    finally:
+        _point(before)
+
+
+def _point(names: dict[str, str]) -> None:
+    for alias, name in names.items():
+        connection = connections[alias]
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        # The same dict for all threads' connections of this alias.
+        connection.settings_dict["NAME"] = name
+        settings.DATABASES[alias]["NAME"] = name
+
+
+def conninfo(alias: str) -> str:
+    """Return the connection as a URL, for a child process."""
+    found = connections[alias].settings_dict
+    return psycopg.conninfo.make_conninfo(
+        host=found["HOST"],
+        port=found["PORT"] or None,
+        user=found["USER"],
+        password=found["PASSWORD"] or None,
+        dbname=found["NAME"],
+    )
