@@ -1,0 +1,214 @@
+"""The Postgres jobs queue: jobs, workers and their leases, holds, events, deliveries."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from encrypted_fields.fields import EncryptedCharField
+
+from agency.ids import uuid7
+from agency.models import Client
+
+
+class Lane(models.TextChoices):
+    """FAST: inbound and people waiting. NORMAL: agents at work. BULK: whatever may wait."""
+
+    FAST = "fast"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+class Worker(models.Model):
+    """A process that runs jobs. Its one heartbeat row leases everything it holds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    name = models.CharField(max_length=200)
+    pid = models.IntegerField()
+    lanes = ArrayField(models.CharField(max_length=16))
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+    lost_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Job(models.Model):
+    """One unit of durable work. States and words as in Oban."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
+        AVAILABLE = "available"
+        RUNNING = "running"
+        RETRYABLE = "retryable"
+        HELD = "held"
+        COMPLETED = "completed"
+        DISCARDED = "discarded"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    kind = models.CharField(max_length=80)
+    payload = models.JSONField(default=dict)
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT)
+    flow = models.BigIntegerField(default=0, help_text="Fairness: the client's id, 0 is the house.")
+    subject_type = models.CharField(max_length=80, blank=True, default="")
+    subject_id = models.CharField(max_length=64, blank=True, default="")
+    tags = ArrayField(
+        models.CharField(max_length=120),
+        default=list,
+        help_text="What a kill switch can reach it by: agent:qualifier, channel:email, …",
+    )
+    lane = models.CharField(max_length=8, choices=Lane, default=Lane.NORMAL)
+    priority = models.SmallIntegerField(default=100, help_text="Smaller runs first.")
+    run_at = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.AVAILABLE)
+    attempt = models.SmallIntegerField(default=0)
+    max_attempts = models.SmallIntegerField(default=5)
+    worker = models.ForeignKey(
+        Worker,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+    )
+    fence = models.BigIntegerField(default=0, help_text="Grows with every claim; stale ones lose.")
+    unique_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULLs are not equal
+    correlation_id = models.UUIDField(default=uuid7)
+    parent_id = models.UUIDField(null=True, blank=True)
+    held_by = models.CharField(max_length=120, blank=True, default="")
+    errors = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["unique_key"], name="jobs_job_unique_key"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["lane", "priority", "id"],
+                condition=Q(status="available"),
+                name="jobs_job_claim",
+            ),
+            models.Index(
+                fields=["run_at"],
+                condition=Q(status__in=["scheduled", "retryable"]),
+                name="jobs_job_due",
+            ),
+            models.Index(fields=["id"], condition=Q(status="running"), name="jobs_job_running"),
+            models.Index(fields=["id"], condition=Q(status="held"), name="jobs_job_held"),
+            models.Index(fields=["correlation_id"], name="jobs_job_correlation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Hold(models.Model):
+    """A tag that must not be claimed now; written by control, read by the claim. `*` is all."""
+
+    tag = models.CharField(max_length=120, primary_key=True)
+    reason = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.tag
+
+
+class Schedule(models.Model):
+    """Enqueue `kind` every so many seconds."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    kind = models.CharField(max_length=80)
+    payload = models.JSONField(default=dict)
+    every_seconds = models.PositiveIntegerField()
+    next_run_at = models.DateTimeField()
+    enabled = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(models.Model):
+    """Something that happened, by name, with the jobs it woke in the same transaction."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    name = models.CharField(max_length=80, db_index=True)
+    subject_type = models.CharField(max_length=80)
+    subject_id = models.CharField(max_length=64)
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT)
+    correlation_id = models.UUIDField(db_index=True)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Endpoint(models.Model):
+    """An address outsiders post to. The token in the address is looked up by its hash."""
+
+    name = models.SlugField(max_length=60)
+    purpose = models.CharField(max_length=40, help_text="What arrives here: leads, …")
+    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT)
+    token_hash = models.CharField(max_length=64, unique=True)
+    token = EncryptedCharField(max_length=64)
+    secret = EncryptedCharField(max_length=120, help_text="Standard Webhooks signing secret.")
+    require_signature = models.BooleanField(default=False)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["purpose", "name"], name="jobs_endpoint_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose}/{self.name}"
+
+
+class Delivery(models.Model):
+    """One inbound webhook, raw, as it came. Accepted ones have a job; rejected ones a reason."""
+
+    class Status(models.TextChoices):
+        ACCEPTED = "accepted"
+        REJECTED = "rejected"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
+    received_at = models.DateTimeField()
+    content_type = models.CharField(max_length=200, blank=True, default="")
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    body_hash = models.CharField(max_length=64)
+    status = models.CharField(max_length=8, choices=Status)
+    problem = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes: ClassVar = [models.Index(fields=["endpoint", "-received_at"])]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class DeliveryKey(models.Model):
+    """Which delivery an idempotency key, or else a body's hash, stands for; for 24 hours."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE)
+    key = models.CharField(max_length=300)
+    body_hash = models.CharField(max_length=64)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["endpoint", "key"], name="jobs_deliverykey_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,92 @@
+"""Running a claimed job, and what becomes of it when it fails."""
+
+import datetime as dt
+import logging
+import random
+import traceback
+
+from django.db import transaction
+from django.utils import timezone
+
+from agency.db import give_back_connections
+from integrations.errors import ServiceError
+from jobs import events, registry
+from jobs.lease import Held, Holder, Lease, LeaseLost
+from jobs.models import Job
+
+BACKOFF_BASE = 2
+BACKOFF_CAP_SECONDS = 3600
+ERRORS_KEPT = 20
+
+log = logging.getLogger(__name__)
+
+
+def run(job: Job, holder: Holder) -> None:
+    """Run one claimed job to completed, retryable, held or discarded."""
+    lease = Lease(job, holder)
+    try:
+        try:
+            _call(job, lease)
+        except LeaseLost:
+            raise
+        except Held as held:
+            hold(lease, held.tag)
+        except Exception as error:
+            # The one place where any failure of a job ends up.
+            log.warning("%s failed: %r", job, error, exc_info=True)
+            text = "".join(traceback.format_exception_only(error)).strip()
+            fail(lease, text, permanent=isinstance(error, ServiceError) and error.permanent)
+    except LeaseLost as lost:
+        log.warning("%s: %s", job, lost)
+    finally:
+        give_back_connections()
+
+
+def _call(job: Job, lease: Lease) -> None:
+    kind = registry.get(job.kind)
+    if kind.short:
+        with transaction.atomic():
+            kind.handler(job, lease)
+            lease.complete()
+        return
+    kind.handler(job, lease)
+    if not lease.finished:
+        lease.complete()
+
+
+def hold(lease: Lease, tag: str) -> None:
+    """Put the job aside until the switch is released; the try does not count."""
+    lease.settle(Job.Status.HELD, held_by=tag, attempt=max(0, lease.job.attempt - 1))
+
+
+def fail(lease: Lease, error: str, *, permanent: bool = False) -> None:
+    """Retry later with backoff and jitter, or discard after the last attempt. Raises LeaseLost."""
+    job = lease.job
+    entry = {"attempt": job.attempt, "at": timezone.now().isoformat(), "error": error[:4000]}
+    errors = [*job.errors, entry][-ERRORS_KEPT:]
+    with transaction.atomic():
+        if permanent or job.attempt >= job.max_attempts:
+            lease.settle(Job.Status.DISCARDED, errors=errors, finished_at=timezone.now())
+            _announce(job, error)
+        else:
+            run_at = timezone.now() + backoff(job.attempt)
+            lease.settle(Job.Status.RETRYABLE, errors=errors, run_at=run_at)
+
+
+def backoff(attempt: int) -> dt.timedelta:
+    """Return 2^attempt seconds, at most an hour, with ±25 % jitter so that retries spread."""
+    seconds = min(BACKOFF_BASE**attempt, BACKOFF_CAP_SECONDS)
+    return dt.timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+
+
+def _announce(job: Job, error: str) -> None:
+    woken = {wanted.kind for wanted in events.subscriptions().get("job.discarded", ())}
+    if job.kind in woken:
+        return  # the alarm itself failed; alarming about it would never end
+    events.emit(
+        "job.discarded",
+        subject=job,
+        client=job.client,
+        correlation_id=job.correlation_id,
+        data={"kind": job.kind, "error": error[:500]},
+    )

@@ -1,0 +1,79 @@
+"""Rows for tests, made by plain functions, and a way to work the queue off in the test itself."""
+
+import datetime as dt
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from jobs import claim, events, run, sweep
+from jobs.lease import Holder
+from jobs.models import Job, Lane
+from pipeline.models import Lead
+
+GOOD_MESSAGE = (
+    "We are a plumbing company in Tucson. Do you work with ServiceTitan? We miss half our calls in"
+    " the afternoon. What would it cost, and could we start next month? Our budget is $1,000 a"
+    " month."
+)
+
+
+def make_user(name: str = "olivia", **fields: Any) -> User:
+    """Return an operator."""
+    return User.objects.create_user(name, f"{name}@northwind.example", "correct horse", **fields)
+
+
+def make_lead(**fields: Any) -> Lead:
+    """Return a lead that qualifies by rules, unless `fields` say otherwise."""
+    wanted: dict[str, Any] = {
+        "source": "webhook:website",
+        "name": "Dana Reyes",
+        "email": "dana@harborplumbing.example",
+        "phone": "+15205550142",
+        "company": "Harbor Plumbing",
+        "subject": "Do you work with ServiceTitan?",
+        "message": GOOD_MESSAGE,
+        "received_at": timezone.now(),
+    }
+    return Lead.objects.create(**wanted | fields)
+
+
+def receive(lead: Lead) -> Lead:
+    """Announce the lead, as intake does."""
+    events.emit("lead.received", subject=lead, client=lead.client)
+    return lead
+
+
+def make_holder() -> Holder:
+    """Return a registered worker identity with a fresh lease."""
+    return Holder.register(lanes=list(Lane.values))
+
+
+def work_off(*, ahead: bool = False, holder: Holder | None = None) -> int:
+    """Run every job that is due, and those they make, in this thread; return how many ran.
+
+    With `ahead`, scheduled and retryable jobs are due as well.
+    """
+    holder = holder or make_holder()
+    ran = 0
+    while holder.beat():
+        if ahead:
+            waiting = [Job.Status.SCHEDULED, Job.Status.RETRYABLE]
+            past = timezone.now() - dt.timedelta(seconds=1)
+            Job.objects.filter(status__in=waiting).update(run_at=past)
+        sweep.promote()
+        jobs = [job for lane in Lane.values for job in claim.claim(lane, holder, 10)]
+        if not jobs:
+            return ran
+        for job in jobs:
+            run.run(job, holder)
+            ran += 1
+    raise AssertionError("the holder lost its lease")
+
+
+def received(**fields: Any) -> Lead:
+    """Return a lead that has been scored and whose answer waits for approval."""
+    lead = receive(make_lead(**fields))
+    work_off()
+    lead.refresh_from_db()
+    return lead

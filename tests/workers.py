@@ -1,0 +1,87 @@
+"""Real Celery worker processes, to be killed, frozen and woken by tests; and a silent model."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from jobs import sweep, wakeups
+from jobs.models import Job, Worker
+
+LEASE_SECONDS = 2
+PATIENCE_SECONDS = 30.0
+
+
+def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until `condition` holds, doing the beat's work meanwhile, as nobody else does here."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            jobs = list(Job.objects.values_list("kind", "status", "errors"))
+            raise AssertionError(f"never came: {what}; jobs: {jobs}")
+        sweep.sweep()
+        time.sleep(0.02)
+
+
+@contextmanager
+def worker(*, threads: int = 4, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker process for all lanes with a short lease, ready when this yields."""
+    before = set(Worker.objects.values_list("pk", flat=True))
+    lease, settings.JOBS_LEASE_SECONDS = settings.JOBS_LEASE_SECONDS, LEASE_SECONDS
+    command = [sys.executable, "-m", "celery", "-A", "agency", "worker", "-P", "threads"]
+    process = subprocess.Popen(
+        [*command, "-Q", "fast,normal,bulk", "-c", str(threads), "-n", f"w{time.time_ns()}@test"],
+        env={
+            **os.environ,
+            "JOBS_LEASE_SECONDS": str(LEASE_SECONDS),
+            "DB_POOL_SIZE": str(threads + 8),
+            **environment,
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: Worker.objects.exclude(pk__in=before).exists(), "a worker")
+        for lane in ("fast", "normal"):
+            wakeups.send(lane)
+        yield process
+    finally:
+        for number in (signal.SIGCONT, signal.SIGKILL):
+            if process.poll() is None:
+                process.send_signal(number)
+        process.wait()
+        settings.JOBS_LEASE_SECONDS = lease
+
+
+@contextmanager
+def silent_model() -> Iterator[str]:
+    """Listen as a model that takes every question and never answers; yield its address."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        stop = threading.Event()
+
+        def take() -> None:
+            while not stop.is_set():
+                try:
+                    taken.append(server.accept()[0])
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            stop.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in taken:
+                connection.close()
