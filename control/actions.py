@@ -1,0 +1,161 @@
+"""Proposing: how an agent's wish becomes a row, is judged, and goes on from there."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db import models, transaction
+from django.utils import timezone
+from pydantic import BaseModel
+
+from agency import audit, live
+from agency.models import AgencyProfile, AuditEntry, Client
+from control import execution, kinds, policy, trips
+from control.models import Action, Decision, Level
+from jobs import events
+
+APPROVAL_LASTS = dt.timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a claim rests on: a verbatim quote and where it stands."""
+
+    claim: str
+    quote: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an agent asks the house to do."""
+
+    kind: str
+    params: BaseModel
+    reason: str
+    evidence: tuple[Evidence, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which run proposes, for whom, and at what cost so far."""
+
+    agent: str
+    run_id: uuid.UUID
+    correlation_id: uuid.UUID
+    subject: models.Model
+    client: Client | None
+    engine: str
+    cost_usd: Decimal
+
+
+def propose(proposal: Proposal, origin: Origin) -> Action:
+    """Record the proposal, judge it, and let it run, ask, or hold it; in the caller's transaction.
+
+    Record-only actions that policy lets through are done before this returns.
+    """
+    kind = kinds.get(proposal.kind)
+    action = Action(
+        kind=kind.name,
+        params=proposal.params.model_dump(mode="json"),
+        agent=origin.agent,
+        run_id=origin.run_id,
+        client=origin.client,
+        subject_type=origin.subject._meta.label_lower,
+        subject_id=str(origin.subject.pk),
+        correlation_id=origin.correlation_id,
+        reason=proposal.reason,
+        evidence=[vars(item) for item in proposal.evidence],
+        engine=origin.engine,
+        cost_usd=origin.cost_usd,
+        stakes=kind.stakes,
+        outward=kind.outward,
+        channel=kind.channel,
+        expires_at=timezone.now() + kind.expires_after,
+    )
+    params = kinds.parsed(action)
+    action.summary = kind.summary(action, params)[:300]
+    action.rendered = kind.render(action, params)
+    action.content_hash = kinds.content_hash(action)
+    judgement = policy.judge(action)
+    action.level = judgement.level
+    action.policy = judgement.as_json()
+    action.save(force_insert=True)
+    audit.record(
+        "action.proposed",
+        f"{action.agent.capitalize()} proposed: {action.summary}",
+        actor=action.agent,
+        actor_kind=AuditEntry.ActorKind.AGENT,
+        obj=action,
+        client=action.client,
+        correlation_id=action.correlation_id,
+        data={"reason": action.reason, "policy": action.policy, "hash": action.content_hash},
+    )
+    _route(action, judgement)
+    trips.after_proposal(action)
+    live.broadcast("approvals", "status", f"agent:{action.agent}")
+    return action
+
+
+def _route(action: Action, judgement: policy.Judgement) -> None:
+    if judgement.level == Level.FORBID:
+        action.advance(Action.Status.PROPOSED, Action.Status.HELD, error=judgement.reason)
+    elif judgement.level == Level.ASK:
+        action.advance(Action.Status.PROPOSED, Action.Status.WAITING)
+        events.emit(
+            "action.waiting",
+            subject=action,
+            client=action.client,
+            correlation_id=action.correlation_id,
+        )
+    else:
+        approve_by_policy(action, judgement)
+
+
+def approve_by_policy(action: Action, judgement: policy.Judgement) -> None:
+    """Approve what policy does not ask about; the same single-use approval as a person's."""
+    now = timezone.now()
+    action.advance(
+        Action.Status.PROPOSED,
+        Action.Status.APPROVED,
+        decided_at=now,
+        not_before=now + undo_window(action),
+    )
+    decision = Decision.objects.create(
+        action=action,
+        verdict=Decision.Verdict.APPROVE,
+        content_hash=action.content_hash,
+        by=f"policy: {judgement.reason}"[:150],
+        created_at=now,
+        expires_at=now + APPROVAL_LASTS,
+    )
+    execution.start(action, decision)
+
+
+def undo_window(action: Action) -> dt.timedelta:
+    """Return how long an approved action waits before it leaves the house."""
+    if not action.outward:
+        return dt.timedelta(0)
+    return dt.timedelta(seconds=AgencyProfile.load().undo_send_seconds)
+
+
+def rejudge_held() -> int:
+    """Route the actions policy held back that it would let go on now; return how many."""
+    count = 0
+    for action in Action.objects.filter(status=Action.Status.HELD):
+        judgement = policy.judge(action)
+        if judgement.level == Level.FORBID:
+            continue
+        with transaction.atomic():
+            if action.advance(
+                Action.Status.HELD,
+                Action.Status.PROPOSED,
+                error="",
+                level=judgement.level,
+                policy=judgement.as_json(),
+            ):
+                _route(action, judgement)
+                live.broadcast("approvals", "status")
+                count += 1
+    return count

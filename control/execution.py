@@ -1,0 +1,254 @@
+"""Execution: the only place where anything leaves the house, or a record changes.
+
+An approval is consumed, the switch and policy are looked at again, the action is claimed by
+compare-and-swap, and `effect_started_at` is committed, all in one transaction; only then is the
+integration called, with the action's id as idempotency key. A crash before that commit is a safe
+retry. After it nobody knows, and the action is `unknown` until a person says what happened.
+"""
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from agency import audit, live
+from agency.db import give_back_connections
+from agency.models import AuditEntry
+from control import alerts, kinds, policy, switches, trips
+from control.models import Action, Alert, Decision, Level
+from integrations.errors import OutcomeUnknown, ServiceError
+from jobs import queue, registry
+from jobs.lease import Held, Lease, LeaseLost
+from jobs.models import Job, Lane
+
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """This action may not be executed (any more)."""
+
+
+def start(action: Action, decision: Decision) -> None:
+    """Execute a record-only action now, in the caller's transaction; enqueue an outward one."""
+    if not action.outward:
+        _consume(action, decision)
+        _do_record(action)
+        return
+    queue.enqueue(
+        "control.execute",
+        {"action_id": str(action.pk), "decision_id": decision.pk},
+        client=action.client,
+        subject=action,
+        run_at=action.not_before,
+        unique_key=f"execute:{action.pk}:{decision.pk}",
+        correlation_id=action.correlation_id,
+        tags=kinds.tags(action),
+    )
+
+
+@registry.register("control.execute", lane=Lane.FAST, max_attempts=6)
+def execute(job: Job, lease: Lease) -> None:
+    """Make one outward effect, once."""
+    action = Action.objects.get(pk=job.payload["action_id"])
+    decision = Decision.objects.get(pk=job.payload["decision_id"])
+    try:
+        ready = _begin(action, decision, lease)
+    except Refused as refusal:
+        _refuse(action, str(refusal))
+        return
+    if ready:
+        _effect(action, decision, lease)
+
+
+def _begin(action: Action, decision: Decision, lease: Lease) -> bool:
+    """Commit that the effect starts now; return False if there is nothing to do for this job.
+
+    Raises Refused, Held, LeaseLost.
+    """
+    with transaction.atomic():
+        lease.check_row()
+        action.refresh_from_db(from_queryset=Action.objects.select_for_update())
+        if action.status == Action.Status.EXECUTING and decision.pk == _live_decision(action):
+            _mark_unknown(action, "its worker stopped in the middle of it")
+            return False
+        if action.status != Action.Status.APPROVED:
+            return False
+        switches.check(kinds.tags(action))
+        judgement = policy.judge(action)
+        if judgement.level == Level.FORBID:
+            raise Refused(judgement.reason)
+        _consume(action, decision)
+        return action.advance(
+            Action.Status.APPROVED, Action.Status.EXECUTING, effect_started_at=timezone.now()
+        )
+
+
+def _live_decision(action: Action) -> int | None:
+    last = action.decisions.filter(verdict=Decision.Verdict.APPROVE).order_by("-pk").first()
+    return last.pk if last is not None else None
+
+
+def _consume(action: Action, decision: Decision) -> None:
+    """Use up the approval. Raises Refused if it is not for this content, too old, or used."""
+    if kinds.content_hash(action) != decision.content_hash:
+        raise Refused("what was approved was changed afterwards")
+    now = timezone.now()
+    used = Decision.objects.filter(
+        pk=decision.pk,
+        action=action,
+        verdict=Decision.Verdict.APPROVE,
+        content_hash=action.content_hash,
+        consumed_at=None,
+        voided_at=None,
+        expires_at__gt=now,
+    ).update(consumed_at=now)
+    if not used:
+        raise Refused("its approval was used, recalled or too old")
+
+
+def _effect(action: Action, decision: Decision, lease: Lease) -> None:
+    kind = kinds.get(action.kind)
+    tags = kinds.tags(action)
+
+    def guard() -> None:
+        """Refuse to start: lease lost or a switch engaged since the commit above."""
+        lease.check()
+        tag = switches.watch.reached(tags)
+        if tag == switches.UNSEEN:
+            raise ServiceError("the kill switches cannot be seen", permanent=False)
+        if tag is not None:
+            raise Held(tag)
+
+    give_back_connections()
+    try:
+        guard()
+        effect = kind.execute(action, kinds.parsed(action), guard)
+    except (Held, LeaseLost):
+        _not_sent(action, decision)
+        raise
+    except OutcomeUnknown as doubt:
+        with transaction.atomic():
+            _mark_unknown(action, str(doubt))
+        return
+    except kinds.Blocked as block:
+        _failed(action, str(block))
+        return
+    except ServiceError as error:
+        last_try = lease.job.attempt >= lease.job.max_attempts
+        if error.permanent or last_try:
+            _failed(action, str(error))
+        else:
+            _not_sent(action, decision)
+        raise
+    _finish(action, effect)
+
+
+def _not_sent(action: Action, decision: Decision) -> None:
+    """Surely nothing left: the approval is whole again, for the next try."""
+    started = action.effect_started_at
+    with transaction.atomic():
+        back = Action.objects.filter(
+            pk=action.pk, status=Action.Status.EXECUTING, effect_started_at=started
+        ).update(status=Action.Status.APPROVED, effect_started_at=None)
+        if back:
+            Decision.objects.filter(pk=decision.pk).update(consumed_at=None)
+
+
+def _finish(action: Action, effect: dict[str, object]) -> None:
+    """Record an effect that surely happened, even if others gave it up as unknown meanwhile."""
+    kind = kinds.get(action.kind)
+    with transaction.atomic():
+        won = Action.objects.filter(
+            pk=action.pk,
+            status__in=[Action.Status.EXECUTING, Action.Status.UNKNOWN],
+            effect_started_at=action.effect_started_at,
+        ).update(status=Action.Status.DONE, effect=effect, finished_at=timezone.now(), error="")
+        if not won:
+            log.error("action %s was done but is no longer executing", action.pk)
+            return
+        action.refresh_from_db()
+        kind.done(action, kinds.parsed(action))
+        _tell(action, "action.done", f"Done: {action.summary}", effect)
+
+
+def _do_record(action: Action) -> None:
+    """Do a record-only action in the caller's transaction."""
+    kind = kinds.get(action.kind)
+    params = kinds.parsed(action)
+    switches.check(kinds.tags(action))
+    now = timezone.now()
+    action.advance(Action.Status.APPROVED, Action.Status.EXECUTING, effect_started_at=now)
+    effect = kind.execute(action, params, lambda: None)
+    action.advance(
+        Action.Status.EXECUTING,
+        Action.Status.DONE,
+        effect=effect,
+        before=action.before,
+        finished_at=timezone.now(),
+    )
+    kind.done(action, params)
+    _tell(action, "action.done", f"Done: {action.summary}", effect)
+
+
+def _failed(action: Action, error: str) -> None:
+    with transaction.atomic():
+        if not action.advance(
+            Action.Status.EXECUTING, Action.Status.FAILED, error=error, finished_at=timezone.now()
+        ):
+            return
+        _tell(action, "action.failed", f"Failed: {action.summary}: {error}", {})
+        alerts.raise_alert(
+            f"failed:{action.kind}",
+            f"Could not do: {action.summary}",
+            body=error,
+            url=f"/approvals/{action.pk}/",
+        )
+        trips.after_failure(action)
+
+
+def _refuse(action: Action, why: str) -> None:
+    """An approval that no longer holds: the action waits again, with the reason."""
+    with transaction.atomic():
+        if not action.advance(
+            Action.Status.APPROVED, Action.Status.WAITING, error=why, decided_at=None
+        ):
+            return
+        Decision.objects.filter(action=action, verdict="approve", consumed_at=None).update(
+            voided_at=timezone.now()
+        )
+        action.content_hash = kinds.content_hash(action)
+        action.save(update_fields=["content_hash"])
+        _tell(action, "action.refused", f"Not sent, asks again: {action.summary}: {why}", {})
+        alerts.raise_alert(
+            f"refused:{action.pk}",
+            f"Not sent: {action.summary}",
+            body=f"{why}. It waits for your decision again.",
+            url=f"/approvals/{action.pk}/",
+        )
+
+
+def _mark_unknown(action: Action, why: str) -> None:
+    if not action.advance(Action.Status.EXECUTING, Action.Status.UNKNOWN, error=why):
+        return
+    _tell(action, "action.unknown", f"May or may not have gone out: {action.summary}", {"why": why})
+    alerts.raise_alert(
+        f"unknown:{action.pk}",
+        f"It may have gone out: {action.summary}",
+        body=f"{why}. It is not sent again by itself; say whether it was sent.",
+        severity=Alert.Severity.CRITICAL,
+        url=f"/approvals/{action.pk}/",
+    )
+
+
+def _tell(action: Action, verb: str, sentence: str, data: dict[str, object]) -> None:
+    audit.record(
+        verb,
+        sentence,
+        actor=action.agent,
+        actor_kind=AuditEntry.ActorKind.AGENT,
+        obj=action,
+        client=action.client,
+        correlation_id=action.correlation_id,
+        data=data,
+    )
+    live.broadcast("approvals", "status", "mailbox", f"agent:{action.agent}")

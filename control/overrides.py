@@ -1,0 +1,78 @@
+"""A person's word on a field: kept, winning over agents, and a training example."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import models, transaction
+from django.utils import timezone
+
+from agency import audit
+from agency.models import AuditEntry, Client
+from control.models import Override
+
+
+def override(
+    subject: models.Model,
+    changes: dict[str, Any],
+    *,
+    by: User,
+    reason: str,
+    client: Client | None = None,
+) -> None:
+    """Set `changes` on `subject` by hand; an earlier override of a field is lifted."""
+    label = subject._meta.label_lower
+    with transaction.atomic():
+        for field, value in changes.items():
+            was = getattr(subject, field)
+            Override.objects.filter(
+                subject_type=label, subject_id=str(subject.pk), field=field, lifted_at=None
+            ).update(lifted_at=timezone.now())
+            Override.objects.create(
+                subject_type=label,
+                subject_id=str(subject.pk),
+                field=field,
+                was=was,
+                value=value,
+                by=by.get_username(),
+                reason=reason,
+                created_at=timezone.now(),
+            )
+            setattr(subject, field, value)
+        subject.save(update_fields=list(changes))
+        what = ", ".join(f"{field} to {value}" for field, value in changes.items())
+        audit.record(
+            f"{subject._meta.model_name}.overridden",
+            f"{by.get_username()} set {what} of {subject}: {reason}",
+            actor=by.get_username(),
+            actor_kind=AuditEntry.ActorKind.USER,
+            obj=subject,
+            client=client,
+            data=changes,
+        )
+
+
+def fields(subject: models.Model) -> dict[str, Override]:
+    """Return the overrides in force, by field."""
+    rows = Override.objects.filter(
+        subject_type=subject._meta.label_lower, subject_id=str(subject.pk), lifted_at=None
+    )
+    return {row.field: row for row in rows}
+
+
+def lift(subject: models.Model, field: str, *, by: User) -> bool:
+    """Let agents decide `field` again; return False if no override was in force."""
+    lifted = Override.objects.filter(
+        subject_type=subject._meta.label_lower,
+        subject_id=str(subject.pk),
+        field=field,
+        lifted_at=None,
+    ).update(lifted_at=timezone.now())
+    if lifted:
+        audit.record(
+            f"{subject._meta.model_name}.override_lifted",
+            f"{by.get_username()} lets agents decide {field} of {subject} again",
+            actor=by.get_username(),
+            actor_kind=AuditEntry.ActorKind.USER,
+            obj=subject,
+        )
+    return lifted == 1

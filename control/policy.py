@@ -1,0 +1,124 @@
+"""The gate every action passes, in this order, the strictest word winning: auto < ask < forbid.
+
+kill switch → compliance → budget → risk floor → autonomy phase → rules for an agent or client.
+No policy means no: a message class without a compliance rule and an unknown phase are forbidden.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from agency.models import AgencyProfile
+from control import kinds, switches
+from control.models import Action, AutonomyRule, Level
+
+STRICTNESS = {Level.AUTO: 0, Level.ASK: 1, Level.FORBID: 2}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one step of policy says, and why."""
+
+    step: str
+    level: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The strictest level and all verdicts it rests on."""
+
+    level: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def reason(self) -> str:
+        """The reasons for the level, as one sentence."""
+        return "; ".join(v.reason for v in self.verdicts if v.level == self.level)
+
+    def as_json(self) -> list[dict[str, str]]:
+        """Return what is kept on the action."""
+        return [{"step": v.step, "level": v.level, "reason": v.reason} for v in self.verdicts]
+
+
+ComplianceRule = Callable[[Action, Any], str | None]
+_compliance: dict[str, list[ComplianceRule]] = defaultdict(list)
+
+
+def compliance(*message_classes: str) -> Callable[[ComplianceRule], ComplianceRule]:
+    """Register a rule for cold, reply or transactional messages: it returns why not, or None."""
+
+    def decorate(rule: ComplianceRule) -> ComplianceRule:
+        for name in message_classes:
+            _compliance[name].append(rule)
+        return rule
+
+    return decorate
+
+
+def judge(action: Action) -> Judgement:
+    """Judge an action by its present content and the present state of the house."""
+    verdicts = tuple(
+        verdict
+        for step in (_kill_switch, _compliant, _budget, _risk_floor, _phase, _rules)
+        for verdict in step(action)
+    )
+    level = max((v.level for v in verdicts), key=lambda name: STRICTNESS[Level(name)])
+    return Judgement(level, verdicts)
+
+
+def _kill_switch(action: Action) -> Iterator[Verdict]:
+    switch = switches.engaged(kinds.tags(action))
+    if switch is not None:
+        yield Verdict(
+            "kill switch", Level.FORBID, f"stopped by {switch.engaged_by}: {switch.reason}"
+        )
+
+
+def _compliant(action: Action) -> Iterator[Verdict]:
+    kind = kinds.get(action.kind)
+    if not kind.outward:
+        return
+    rules = _compliance.get(kind.message_class)
+    if not rules:
+        yield Verdict("compliance", Level.FORBID, f"no rules exist for {kind.label.lower()}")
+        return
+    params = kinds.parsed(action)
+    for rule in rules:
+        objection = rule(action, params)
+        if objection:
+            yield Verdict("compliance", Level.FORBID, objection)
+
+
+def _budget(action: Action) -> Iterator[Verdict]:
+    if kinds.get(action.kind).cost_usd is None:
+        yield Verdict("budget", Level.FORBID, "what it costs is not known")
+
+
+def _risk_floor(action: Action) -> Iterator[Verdict]:
+    if kinds.get(action.kind).always_asks:
+        yield Verdict("risk floor", Level.ASK, "this kind of action always asks")
+
+
+def _phase(action: Action) -> Iterator[Verdict]:
+    phase = AgencyProfile.load().phase
+    kind = kinds.get(action.kind)
+    if phase not in AgencyProfile.Phase.values:
+        yield Verdict("phase", Level.FORBID, f"phase {phase} has no policy")
+    elif phase >= kind.auto_from_phase:
+        yield Verdict("phase", Level.AUTO, f"phase {phase} lets {kind.label.lower()} run")
+    else:
+        yield Verdict("phase", Level.ASK, f"phase {phase} asks for {kind.label.lower()}")
+
+
+def _rules(action: Action) -> Iterator[Verdict]:
+    rules = AutonomyRule.objects.filter(
+        Q(agent="") | Q(agent=action.agent),
+        Q(kind="") | Q(kind=action.kind),
+        Q(client=None) | Q(client=action.client_id),
+    )
+    for rule in rules:
+        yield Verdict("rule", rule.level, rule.reason)

@@ -1,0 +1,217 @@
+"""Kill switches: engaged by a person or a trip, released only by a person.
+
+Three places look: the claim (through `jobs.Hold`), the thread that waits for a model or a server
+(through this process's snapshot, at most 250 ms old), and the transaction that starts an effect
+(through the row itself). None of them needs Valkey.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from agency import audit, live
+from agency.db import give_back_connections
+from agency.models import AuditEntry
+from control.models import Action, Decision, KillSwitch
+from jobs import queue, wakeups
+from jobs.lease import Held
+from jobs.models import Hold, Job, Lane
+
+SNAPSHOT_SECONDS = 0.25
+STALE_SECONDS = 1.0
+UNSEEN = "?"
+"""The tag reported when this process could not look for too long: not knowing means no."""
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyEngaged(Exception):
+    """This switch is engaged already."""
+
+
+def engage(
+    scope: str, value: str = "", *, reason: str, by: str, automatic: bool = False
+) -> KillSwitch:
+    """Engage a switch and hold its jobs. Raises AlreadyEngaged."""
+    with transaction.atomic():
+        switch, created = KillSwitch.objects.get_or_create(
+            scope=scope,
+            value=value,
+            released_at=None,
+            defaults={
+                "reason": reason,
+                "engaged_by": by,
+                "engaged_at": timezone.now(),
+                "automatic": automatic,
+            },
+        )
+        if not created:
+            raise AlreadyEngaged(f"{label(switch)} is stopped already by {switch.engaged_by}")
+        Hold.objects.update_or_create(tag=switch.tag, defaults={"reason": reason})
+        audit.record(
+            "switch.engaged",
+            f"{by} stopped {label(switch)}: {reason}",
+            actor=by,
+            actor_kind=AuditEntry.ActorKind.SYSTEM if automatic else AuditEntry.ActorKind.USER,
+            obj=switch,
+            data={"on_the_wire": [str(a.pk) for a in on_the_wire()]},
+        )
+        live.broadcast("status", "agents", "approvals", "settings")
+    return switch
+
+
+def release(switch: KillSwitch, *, by: str, discard_backlog: bool = False) -> int:
+    """Release a switch; return how many jobs of its backlog were set free, or discarded.
+
+    Returns 0 and changes nothing if it was released already.
+    """
+    with transaction.atomic():
+        won = KillSwitch.objects.filter(pk=switch.pk, released_at=None).update(
+            released_at=timezone.now(), released_by=by
+        )
+        if not won:
+            return 0
+        Hold.objects.filter(tag=switch.tag).delete()
+        waiting = backlog(switch)
+        if discard_backlog:
+            count = _discard(waiting, by, switch)
+        else:
+            count = waiting.count()
+            waiting.filter(status=Job.Status.HELD).update(status=Job.Status.AVAILABLE, held_by="")
+            queue.enqueue("control.tidy", {})
+            for lane in Lane.values:
+                wakeups.wake_on_commit(lane)
+        what = f"{count} waiting jobs {'discarded' if discard_backlog else 'go on'}"
+        audit.record(
+            "switch.released",
+            f"{by} released {label(switch)}; {what}",
+            actor=by,
+            actor_kind=AuditEntry.ActorKind.USER,
+            obj=switch,
+            data={"backlog": count, "discarded": discard_backlog},
+        )
+        live.broadcast("status", "agents", "approvals", "settings")
+    return count
+
+
+def _discard(waiting: QuerySet[Job], by: str, switch: KillSwitch) -> int:
+    jobs = list(waiting.select_for_update(skip_locked=True))
+    ids = [job.pk for job in jobs]
+    Job.objects.filter(pk__in=ids).update(
+        status=Job.Status.CANCELLED, held_by="", finished_at=timezone.now()
+    )
+    actions = [job.payload["action_id"] for job in jobs if job.kind == "control.execute"]
+    dropped = Action.objects.filter(pk__in=actions, status=Action.Status.APPROVED)
+    Decision.objects.filter(action__in=dropped, verdict="approve", consumed_at=None).update(
+        voided_at=timezone.now()
+    )
+    dropped.update(
+        status=Action.Status.REJECTED, error=f"discarded when {label(switch)} was released by {by}"
+    )
+    return len(ids)
+
+
+def backlog(switch: KillSwitch) -> QuerySet[Job]:
+    """Return the jobs that wait because of this switch."""
+    waiting = Job.objects.filter(
+        status__in=[
+            Job.Status.AVAILABLE,
+            Job.Status.SCHEDULED,
+            Job.Status.RETRYABLE,
+            Job.Status.HELD,
+        ]
+    )
+    if switch.scope == KillSwitch.Scope.EVERYTHING:
+        return waiting.exclude(tags=[])
+    return waiting.filter(tags__contains=[switch.tag])
+
+
+def engaged(tags: Iterable[str]) -> KillSwitch | None:
+    """Return an engaged switch that reaches any of `tags`, read from its row now."""
+    wanted = Q(scope=KillSwitch.Scope.EVERYTHING)
+    for tag in tags:
+        scope, _, value = tag.partition(":")
+        wanted |= Q(scope=scope, value=value)
+    return KillSwitch.objects.filter(wanted, released_at=None).order_by("engaged_at").first()
+
+
+def check(tags: Iterable[str]) -> None:
+    """Raise Held if a switch reaches `tags`, read from its row now."""
+    switch = engaged(tags)
+    if switch is not None:
+        raise Held(switch.tag)
+
+
+def on_the_wire() -> list[Action]:
+    """Return the effects that have started and not ended: a switch comes too late for these."""
+    return list(Action.objects.filter(status=Action.Status.EXECUTING))
+
+
+def label(switch: KillSwitch) -> str:
+    """Return the switch's scope in words."""
+    if switch.scope == KillSwitch.Scope.EVERYTHING:
+        return "everything"
+    return f"{switch.get_scope_display().lower()} {switch.value}"
+
+
+class Watch:
+    """This process's view of the engaged switches, refreshed every 250 ms by a thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+        self._tags: frozenset[str] = frozenset()
+        self._seen = 0.0
+
+    def reached(self, tags: Iterable[str]) -> str | None:
+        """Return the tag of a switch that reaches `tags`, or UNSEEN if the view is too old."""
+        self._start()
+        if time.monotonic() - self._seen > STALE_SECONDS:
+            return UNSEEN
+        if "*" in self._tags:
+            return "*"
+        return next((tag for tag in tags if tag in self._tags), None)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._stopped.clear()
+                self._look()
+                self._thread = threading.Thread(
+                    target=self._forever, name="switch-watch", daemon=True
+                )
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; the next look starts it again."""
+        with self._lock:
+            self._stopped.set()
+            if self._thread is not None:
+                self._thread.join()
+                self._thread = None
+
+    def _forever(self) -> None:
+        while not self._stopped.wait(SNAPSHOT_SECONDS):
+            try:
+                self._look()
+            except DatabaseError as error:
+                log.warning("cannot see the kill switches: %s", error)
+                connection.close()
+            finally:
+                give_back_connections()
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        rows = KillSwitch.objects.filter(released_at=None)
+        self._tags = frozenset(switch.tag for switch in rows)
+        self._seen = before
+
+
+watch = Watch()
