@@ -1,0 +1,221 @@
+"""What may be done to a lead: score it, answer it."""
+
+import datetime as dt
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from agency import live
+from agency.models import AgencyProfile
+from control import kinds, overrides
+from control.models import Action
+from integrations import mail
+from jobs import events
+from pipeline.models import Lead
+
+EVENT_OF = {
+    Lead.Status.QUALIFIED: "lead.qualified",
+    Lead.Status.REVIEW: "lead.needs_review",
+    Lead.Status.DISQUALIFIED: "lead.disqualified",
+}
+SCORED = ("score", "status", "score_parts", "score_reason")
+
+
+class ScorePart(BaseModel):
+    """One signal's share of a score."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dimension: str
+    signal: str
+    points: float
+    max: float
+    why: str
+    quote: str = ""
+
+
+class QualifyParams(BaseModel):
+    """A score from 0 to 100, what it makes of the lead, and every point explained."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    score: int = Field(ge=0, le=100)
+    status: Lead.Status
+    parts: list[ScorePart]
+    reason: str
+
+
+@kinds.register
+class QualifyLead(kinds.ActionKind[QualifyParams]):
+    """Set a lead's score and status. Changes records only; undo puts the old ones back."""
+
+    name = "qualify_lead"
+    label = "Scores"
+    params = QualifyParams
+    stakes = Action.Stakes.LOW
+    auto_from_phase = 1
+
+    def summary(self, action: Action, params: QualifyParams) -> str:
+        """Say who got which score."""
+        return f"{_lead(action)} scored {params.score}, {Lead.Status(params.status).label.lower()}"
+
+    def consequence(self, action: Action, params: QualifyParams) -> str:
+        """Say what follows."""
+        return "The score is written on the lead and whoever listens to it is woken."
+
+    def execute(self, action: Action, params: QualifyParams, guard: kinds.Guard) -> dict[str, Any]:
+        """Write the score; fields a person has set by hand stay as they are."""
+        lead = Lead.objects.select_for_update().get(pk=action.subject_id)
+        action.before = {name: getattr(lead, name) for name in SCORED} | {
+            "scored_at": lead.scored_at.isoformat() if lead.scored_at else None
+        }
+        kept = overrides.fields(lead)
+        found = {
+            "score": params.score,
+            "status": params.status,
+            "score_parts": [part.model_dump() for part in params.parts],
+            "score_reason": params.reason,
+        }
+        written = {name: value for name, value in found.items() if name not in kept}
+        for name, value in written.items():
+            setattr(lead, name, value)
+        lead.scored_at = timezone.now()
+        lead.save(update_fields=[*written, "scored_at"])
+        return {"written": sorted(written), "kept_by_override": sorted(kept)}
+
+    def done(self, action: Action, params: QualifyParams) -> None:
+        """Hand over by the lead's status as it stands now."""
+        lead = _lead(action)
+        live.broadcast("leads", f"lead:{lead.pk}")
+        if action.before["status"] == lead.status:
+            return
+        name = EVENT_OF.get(Lead.Status(lead.status))
+        if name is not None:
+            events.emit(
+                name,
+                subject=lead,
+                client=action.client,
+                correlation_id=action.correlation_id,
+                data={"score": lead.score},
+            )
+
+    def undo(self, action: Action, params: QualifyParams) -> None:
+        """Put the former score back, unless something newer changed it."""
+        lead = Lead.objects.select_for_update().get(pk=action.subject_id)
+        written = action.effect.get("written", [])
+        if "score" in written and lead.score != params.score:
+            raise kinds.Blocked("the score was changed again since")
+        for name in written:
+            setattr(lead, name, action.before[name])
+        then = action.before["scored_at"]
+        lead.scored_at = dt.datetime.fromisoformat(then) if then else None
+        lead.save(update_fields=[*written, "scored_at"])
+        live.broadcast("leads", f"lead:{lead.pk}")
+
+
+class ReplyParams(BaseModel):
+    """A plain-text answer. The recipient is the lead's own address, never a parameter."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    subject: str = Field(min_length=1, max_length=200)
+    body: str = Field(min_length=1, max_length=5_000)
+
+    @field_validator("subject")
+    @classmethod
+    def one_line(cls, value: str) -> str:
+        """Refuse a subject that would end its header line."""
+        if "\n" in value or "\r" in value:
+            raise ValueError("must be one line")
+        return value
+
+
+@kinds.register
+class ReplyToLead(kinds.ActionKind[ReplyParams]):
+    """Answer a lead by mail. Irrevocable once it left: correct it with another mail."""
+
+    name = "reply_to_lead"
+    label = "Replies"
+    params = ReplyParams
+    stakes = Action.Stakes.MEDIUM
+    outward = True
+    channel = "email"
+    message_class = "reply"
+    auto_from_phase = 2
+    editable: ClassVar[tuple[str, ...]] = ("subject", "body")
+
+    def summary(self, action: Action, params: ReplyParams) -> str:
+        """Say who is answered."""
+        return f"Reply to {_lead(action)}: {params.subject}"
+
+    def consequence(self, action: Action, params: ReplyParams) -> str:
+        """Say what follows."""
+        seconds = AgencyProfile.load().undo_send_seconds
+        where = (
+            "to the sandbox mailbox; nobody real gets it"
+            if mail.world() == "sandbox"
+            else f"to {action.rendered.get('to_email', '')}"
+        )
+        return f"The mail goes out {where}. You can call it back for {seconds} s."
+
+    def render(self, action: Action, params: ReplyParams) -> dict[str, Any]:
+        """Return the mail as it goes out; sender and footer come from the profile."""
+        profile = AgencyProfile.load()
+        lead = _lead(action)
+        domain = profile.sender_email.rpartition("@")[2]
+        return {
+            "world": mail.world(),
+            "message_id": f"<{action.pk}@{domain}>",
+            "from_name": profile.sender_name,
+            "from_email": profile.sender_email,
+            "to_name": lead.name,
+            "to_email": lead.email,
+            "reply_to": profile.reply_to,
+            "subject": params.subject,
+            "body": params.body,
+            "footer": f"{profile.name} · {profile.postal_address}",
+        }
+
+    def execute(self, action: Action, params: ReplyParams, guard: kinds.Guard) -> dict[str, Any]:
+        """Send exactly what was approved; its Message-ID is made of the action's id."""
+        approved = action.rendered
+        if approved["world"] != mail.world():
+            raise kinds.Blocked(
+                f"it was approved for {approved['world']} mail, which is {mail.world()} now"
+            )
+        receipt = mail.send(
+            mail.Message(
+                message_id=approved["message_id"],
+                from_name=approved["from_name"],
+                from_email=approved["from_email"],
+                to_name=approved["to_name"],
+                to_email=approved["to_email"],
+                reply_to=approved["reply_to"],
+                subject=approved["subject"],
+                text=f"{approved['body']}\n\n-- \n{approved['footer']}\n",
+            ),
+            before_data=guard,
+        )
+        return {"message_id": receipt.message_id, "server": receipt.server_reply}
+
+    def done(self, action: Action, params: ReplyParams) -> None:
+        """Note when the lead was first answered."""
+        Lead.objects.filter(pk=action.subject_id, answered_at=None).update(
+            answered_at=timezone.now()
+        )
+        events.emit(
+            "lead.answered",
+            subject=_lead(action),
+            client=action.client,
+            correlation_id=action.correlation_id,
+        )
+        live.broadcast("leads", f"lead:{action.subject_id}", "mailbox")
+
+    def undo(self, action: Action, params: ReplyParams) -> None:
+        """Refuse, with the correction."""
+        raise kinds.Irrevocable("A mail that left cannot be taken back; write to correct it.")
+
+
+def _lead(action: Action) -> Lead:
+    return Lead.objects.get(pk=action.subject_id)
