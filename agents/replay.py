@@ -1,0 +1,99 @@
+"""Replay: the same agent on a stored or edited input, with nothing executed."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from pydantic import BaseModel, ValidationError
+
+from agency import audit
+from agency.models import AuditEntry
+from agents import configs, fleet, runs
+from agents.case import Case
+from agents.models import AgentConfig, Run
+from jobs import queue, registry
+from jobs.lease import Lease
+from jobs.models import Job
+
+
+class InvalidInput(Exception):
+    """The edited input does not fit what the agent reads; `field` says which part."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+def start(
+    original: Run,
+    *,
+    by: str,
+    facts: dict[str, Any] | None = None,
+    config: AgentConfig | None = None,
+) -> Job:
+    """Enqueue a replay of `original` on its own input, or on `facts`. Raises InvalidInput."""
+    typed = parse(original.agent, original.input if facts is None else facts)
+    with transaction.atomic():
+        audit.record(
+            "run.replayed",
+            f"{by} replayed a run of {original.agent.capitalize()}",
+            actor=by,
+            actor_kind=AuditEntry.ActorKind.USER,
+            obj=original,
+            correlation_id=original.correlation_id,
+        )
+        return queue.enqueue(
+            "agents.replay",
+            {
+                "run_id": str(original.pk),
+                "config_id": (config or configs.deployed(original.agent)).pk,
+                "facts": typed.model_dump(mode="json"),
+            },
+            subject=original,
+            client=original.client,
+            lane="fast",
+            correlation_id=original.correlation_id,
+            tags=[f"agent:{original.agent}"],
+        )
+
+
+def parse(agent: str, facts: dict[str, Any]) -> BaseModel:
+    """Return the input typed. Raises InvalidInput."""
+    try:
+        typed: BaseModel = fleet.get(agent).facts.model_validate(facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(field or "input", first["msg"]) from error
+    return typed
+
+
+@registry.register("agents.replay", max_attempts=2)
+def replay(job: Job, lease: Lease) -> None:
+    """Run an agent again; what it proposes is kept on the run and goes nowhere."""
+    original = Run.objects.get(pk=job.payload["run_id"])
+    facts = parse(original.agent, job.payload["facts"])
+    run = Run.objects.create(
+        agent=original.agent,
+        config_id=job.payload["config_id"],
+        trigger=Run.Trigger.REPLAY,
+        event=original.event,
+        note=original.note,
+        subject_type=original.subject_type,
+        subject_id=original.subject_id,
+        client=original.client,
+        job_id=job.pk,
+        correlation_id=original.correlation_id,
+        replay_of=original,
+        input=facts.model_dump(mode="json"),
+        started_at=timezone.now(),
+    )
+
+    def conclude(case: Case[Any, Any]) -> None:
+        with transaction.atomic():
+            runs.write(run, case, Run.Status.COMPLETED)
+            lease.complete()
+        runs.tell(original)
+
+    runs.perform(run, facts, lease, conclude)
