@@ -1,0 +1,309 @@
+"""Words, times, money and live partials for the templates."""
+
+import datetime as dt
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.template import Context
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from agents.models import Run
+from dashboard import status
+
+register = template.Library()
+
+UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (2592000, 86400, "d"))
+URL = re.compile(r"https?://[^\s<>\"'“”]+[^\s<>\"'“”.,;:!?)\]]")
+
+BRIEF = 120
+MARKABLE = 3
+"""Shorter claims are too common to be found in a text for certain."""
+
+TONES = {
+    "waiting": "accent",
+    "held": "warn",
+    "unknown": "bad",
+    "approved": "accent",
+    "executing": "accent",
+    "done": "ok",
+    "failed": "bad",
+    "rejected": "off",
+    "revise": "ai",
+    "expired": "off",
+    "undone": "off",
+    "new": "accent",
+    "qualified": "ok",
+    "review": "warn",
+    "disqualified": "off",
+    "won": "ok",
+    "lost": "off",
+    "running": "ai",
+    "completed": "ok",
+    "stopped": "warn",
+    "abandoned": "warn",
+    "answered": "ok",
+    "cancelled": "warn",
+    "reserved": "accent",
+    "critical": "bad",
+    "warning": "warn",
+    "info": "accent",
+    "high": "bad",
+    "medium": "warn",
+    "agent": "ai",
+    "user": "accent",
+    "accepted": "ok",
+}
+VERDICTS = {
+    "approve": "Approved",
+    "edit": "Edited",
+    "reject": "Rejected",
+    "send_back": "Sent back",
+    "snooze": "Snoozed",
+    "recall": "Called back",
+    "confirm_sent": "Confirmed as sent",
+    "send_again": "Sent again",
+    "undo": "Undone",
+}
+WORDS = {
+    "waiting": "waits for you",
+    "unknown": "may have gone out",
+    "executing": "going out",
+    "revise": "sent back",
+    "expired": "lapsed",
+    "review": "needs a look",
+}
+
+
+@register.simple_tag(takes_context=True)
+def shell(context: Context) -> status.Status:
+    """Return what the header and the rail show."""
+    return status.read(context["request"].path)
+
+
+@register.simple_tag
+def live(*topics: str) -> SafeString:
+    """Fetch this element again when one of `topics` changed, or after a lost connection."""
+    events = ", ".join(f"live:{escape(topic)} from:body" for topic in (*topics, "refresh"))
+    return format_html('hx-trigger="{}"', mark_safe(events))  # noqa: S308 - escaped above
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon of the sprite; the words beside it, or an aria-label, say what it means."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name
+    )
+
+
+def ago(seconds: float) -> str | None:
+    """Return a span as one number and its unit, or None when a date says it better."""
+    size = abs(seconds)
+    if size < 5:
+        return "now"
+    for limit, unit, name in UNITS:
+        if size < limit:
+            text = f"{math.floor(size / unit)} {name}"
+            return f"in {text}" if seconds < 0 else text
+    return None
+
+
+def exact(moment: dt.datetime) -> str:
+    """Return the moment in the operator's zone, to the second."""
+    return date_format(timezone.localtime(moment), "D j M Y, H:i:s T")
+
+
+@register.simple_tag
+def when(moment: dt.datetime | None, suffix: str = "") -> SafeString:
+    """Write how long ago it was, the exact time on hover; kept current in the browser."""
+    if moment is None:
+        return SafeString("")
+    text = ago((timezone.now() - moment).total_seconds())
+    fresh = mark_safe(" data-ago") if text else ""
+    words = text or date_format(timezone.localtime(moment), "j M Y")
+    after = f" {suffix}" if suffix and text and text != "now" else ""
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>{}',
+        moment.isoformat(),
+        exact(moment),
+        fresh,
+        words,
+        after,
+    )
+
+
+@register.simple_tag
+def at(moment: dt.datetime | None, form: str = "j M, H:i") -> SafeString:
+    """Write the time itself, in the operator's zone."""
+    if moment is None:
+        return SafeString("")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        exact(moment),
+        date_format(timezone.localtime(moment), form),
+    )
+
+
+@register.simple_tag
+def meter(value: float, most: float, label: str = "", tone: str = "") -> SafeString:
+    """Draw how much of `most` there is as a thin bar; without a label the text beside it says it."""
+    width = max(0.0, min(100.0, 100 * float(value) / float(most))) if most else 0.0
+    says = (
+        format_html('role="img" aria-label="{}"', label)
+        if label
+        else SafeString('aria-hidden="true"')
+    )
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" data-tone="{}" {}>'
+        '<rect width="{}" height="4"/></svg>',
+        tone,
+        says,
+        f"{width:.1f}",
+    )
+
+
+@register.filter
+def money(usd: Decimal | float | None) -> str:
+    """Write US dollars; under a cent to four places, so that it is not shown as nothing."""
+    if usd is None:
+        return "–"
+    value = Decimal(usd)
+    if value and abs(value) < Decimal("0.01"):
+        return f"${value:.4f}"
+    return f"${value:,.2f}"
+
+
+@register.filter
+def span(seconds: float | dt.timedelta | None) -> str:
+    """Write how long something took."""
+    if seconds is None:
+        return ""
+    value = seconds.total_seconds() if isinstance(seconds, dt.timedelta) else float(seconds)
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 10:
+        return f"{value:.1f} s"
+    return ago(value) or f"{value / 86400:.0f} d"
+
+
+@register.simple_tag
+def took(run: Run) -> str:
+    """Write how long a run took, or has taken so far."""
+    return span((run.finished_at or timezone.now()) - run.started_at)
+
+
+@register.filter
+def source(name: str) -> str:
+    """Return the words for where a lead came from: `webhook:website`, `reply`."""
+    kind, _, which = name.partition(":")
+    return f"{which} {kind}" if which else kind
+
+
+@register.filter
+def plainly(value: Any) -> str:
+    """Write a value as a person would: a list with commas, yes and no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(plainly(item) for item in value) or "none"
+    return str(value)
+
+
+@register.filter
+def brief(result: dict[str, Any]) -> str:
+    """Write a few plain values in one line; nothing for what needs more room."""
+    if any(isinstance(value, dict | list) for value in result.values()):
+        return ""
+    line = " · ".join(f"{word(name)} {plainly(value)}" for name, value in result.items())
+    return line if len(line) <= BRIEF else ""
+
+
+@register.filter
+def past(verdict: str) -> str:
+    """Return a verdict as something that was done."""
+    return VERDICTS.get(verdict, verdict)
+
+
+@register.filter
+def tone(name: str) -> str:
+    """Return which of the five meanings a state has."""
+    return TONES.get(str(name), "off")
+
+
+@register.filter
+def word(name: str) -> str:
+    """Return the plain word for a state."""
+    return WORDS.get(str(name), str(name).replace("_", " "))
+
+
+@register.filter
+def message_tone(level: str) -> str:
+    """Return the tone of a message of Django's."""
+    return {"error": "bad", "warning": "warn"}.get(level, "")
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Write data as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Write a share of one in percent."""
+    return "–" if share is None else f"{share * 100:.0f} %"
+
+
+@register.filter
+def linked(text: str) -> SafeString:
+    """Make the web addresses in a plain text into links; everything else stays text."""
+    parts, here = [], 0
+    for found in URL.finditer(text):
+        parts.append(escape(text[here : found.start()]))
+        parts.append(
+            format_html('<a href="{0}" rel="noreferrer noopener" target="_blank">{0}</a>', found[0])
+        )
+        here = found.end()
+    parts.append(escape(text[here:]))
+    return mark_safe("".join(parts))  # noqa: S308 - every part is escaped above
+
+
+@register.simple_tag
+def marked(text: str, evidence: list[dict[str, str]]) -> SafeString:
+    """Underline each claim of a plain text and number it to its evidence."""
+    spots = []
+    for number, one in enumerate(evidence, start=1):
+        phrases = (one.get("claim", ""), one.get("quote", ""))
+        phrase = next((p for p in phrases if len(p) > MARKABLE and p in text), "")
+        if phrase:
+            spots.append((text.index(phrase), phrase, number))
+    html, here = [], 0
+    for start, phrase, number in sorted(spots):
+        if start < here:
+            continue
+        html.append(linked(text[here:start]))
+        html.append(format_html("<mark>{}<sup>{}</sup></mark>", phrase, number))
+        here = start + len(phrase)
+    html.append(linked(text[here:]))
+    return mark_safe("".join(html))  # noqa: S308 - every part is escaped above
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """Draw a form field with its label, hint and errors."""
+    return {"field": bound}
+
+
+@register.inclusion_tag("components/status_word.html")
+def state(name: str, label: str = "") -> dict[str, str]:
+    """Draw a state: a dot and its word."""
+    return {"tone": tone(name), "label": label or word(name)}

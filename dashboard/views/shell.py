@@ -1,0 +1,31 @@
+"""The parts around every page, each fetched again when its topics change."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from dashboard import cockpit, status
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Go to what needs the operator."""
+    return redirect("approval-list")
+
+
+@require_GET
+def status_line(request: HttpRequest) -> HttpResponse:
+    """Render the header's sentence, with the rail's counts out of band."""
+    return render(request, "components/status.html", {"shell": status.read(""), "oob": True})
+
+
+@require_GET
+def toasts(request: HttpRequest) -> HttpResponse:
+    """Render what was approved and can still be called back."""
+    return render(request, "components/recallable.html", {"recallable": cockpit.leaving()})
+
+
+@require_GET
+def styleguide(request: HttpRequest) -> HttpResponse:
+    """Show every component with its states."""
+    return render(request, "dashboard/styleguide.html")
