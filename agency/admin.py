@@ -40,9 +40,7 @@ class Audited(admin.ModelAdmin[M]):
     list_per_page = PER_PAGE
     show_full_result_count = False
 
-    def save_model(
-        self, request: HttpRequest, obj: M, form: ModelForm[M], change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: M, form: ModelForm[M], change: bool) -> None:
         """Save, and record what changed. The admin saves in a transaction of its own."""
         super().save_model(request, obj, form, change)
         self._record(request, obj, "changed" if change else "made", form.changed_data)
@@ -85,9 +83,7 @@ class AgencyProfileAdmin(Audited[AgencyProfile]):
         """Refuse: there is one."""
         return False
 
-    def has_delete_permission(
-        self, request: HttpRequest, obj: AgencyProfile | None = None
-    ) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: AgencyProfile | None = None) -> bool:
         """Refuse: there is one."""
         return False
 

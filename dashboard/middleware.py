@@ -23,7 +23,8 @@ class OperatorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return self._to_login(request, self.get_response(request))
-        with timezone.override(zoneinfo.ZoneInfo(AgencyProfile.load().timezone)):
+        request.profile = AgencyProfile.load()  # type: ignore[attr-defined]
+        with timezone.override(zoneinfo.ZoneInfo(request.profile.timezone)):  # type: ignore[attr-defined]
             return self.get_response(request)
 
     def _to_login(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

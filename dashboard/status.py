@@ -3,8 +3,11 @@
 import datetime as dt
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Sum
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -78,25 +81,33 @@ class Status:
         return ", ".join(parts) or "agents ready"
 
 
-def read(path: str) -> Status:
+def read(profile: AgencyProfile, path: str) -> Status:
     """Read the status from its rows, with the rail's links as seen from the page at `path`."""
     engaged = list(KillSwitch.objects.filter(released_at=None).order_by("engaged_at"))
     stopped = next((s for s in engaged if s.scope == KillSwitch.Scope.EVERYTHING), None)
-    running = Run.objects.filter(status=Run.Status.RUNNING).values_list("agent", flat=True)
-    severities = list(Alert.objects.filter(acknowledged_at=None).values_list("severity", flat=True))
-    waiting = cockpit.waiting().count()
+    open_alerts = Alert.objects.filter(acknowledged_at=None)
+    spent = ModelCall.objects.filter(started_at__gte=start_of_today())
+    running = Run.objects.filter(status=Run.Status.RUNNING)
+    # One round trip for all of them: this is read for every page.
+    found = AgencyProfile.objects.annotate(
+        waiting=_count(cockpit.waiting()),
+        alerts=_count(open_alerts),
+        critical=_count(open_alerts.filter(severity=Alert.Severity.CRITICAL)),
+        working=ArraySubquery(running.order_by("agent").values("agent").distinct()),
+        spent=Coalesce(Subquery(_one(spent).annotate(n=Sum("usd")).values("n")), Decimal(0)),
+    ).get(pk=profile.pk)
     return Status(
-        name=AgencyProfile.load().name,
-        waiting=waiting,
-        alerts=len(severities),
-        critical=Alert.Severity.CRITICAL in severities,
-        working=sorted({agent.capitalize() for agent in running}),
+        name=found.name,
+        waiting=found.waiting,
+        alerts=found.alerts,
+        critical=bool(found.critical),
+        working=[agent.capitalize() for agent in found.working],
         paused=[_stopped_name(s) for s in engaged if s is not stopped],
-        spent=spent_since(start_of_today()),
+        spent=found.spent,
         stopped=stopped,
         backlog=switches.backlog(stopped).count() if stopped else 0,
         sandbox=mail.world() == "sandbox",
-        groups=_groups(path, waiting, len(severities)),
+        groups=_groups(path, found.waiting, found.alerts),
         recallable=cockpit.leaving(),
     )
 
@@ -106,10 +117,13 @@ def start_of_today() -> dt.datetime:
     return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def spent_since(since: dt.datetime) -> Decimal:
-    """Return what model calls cost since then, in US dollars."""
-    calls = ModelCall.objects.filter(started_at__gte=since)
-    return calls.aggregate(usd=Sum("usd"))["usd"] or Decimal(0)
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    return Coalesce(Subquery(_one(rows).annotate(n=Count("pk")).values("n")), 0)
+
+
+def _one(rows: QuerySet[Any]) -> Any:
+    """Return the rows as one group, for an aggregate inside a subquery."""
+    return rows.order_by().values(group=Value(1))
 
 
 def _stopped_name(switch: KillSwitch) -> str:

@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from agency.models import AgencyProfile
+
 M = TypeVar("M", bound=Model)
 
 PAGE_SIZE = 50
@@ -20,7 +22,8 @@ PAGE_SIZE = 50
 class Request(HttpRequest):
     """A request of a logged-in operator, as the middleware leaves it."""
 
-    htmx: HtmxDetails  # type: ignore[assignment]
+    htmx: HtmxDetails
+    profile: AgencyProfile
     user: User  # type: ignore[assignment]
 
 

@@ -31,11 +31,13 @@ def run(job: Job, holder: Holder) -> None:
             raise
         except Held as held:
             hold(lease, held.tag)
+        except ServiceError as error:
+            log.warning("%s failed: %s", job, error)
+            fail(lease, str(error), permanent=error.permanent)
         except Exception as error:
             # The one place where any failure of a job ends up.
-            log.warning("%s failed: %r", job, error, exc_info=True)
-            text = "".join(traceback.format_exception_only(error)).strip()
-            fail(lease, text, permanent=isinstance(error, ServiceError) and error.permanent)
+            log.exception("%s failed", job)
+            fail(lease, "".join(traceback.format_exception_only(error)).strip())
     except LeaseLost as lost:
         log.warning("%s: %s", job, lost)
     finally:

@@ -18,9 +18,7 @@ from pipeline.models import Lead
 ANSWER_SLA_SECONDS = 120
 
 
-def override_score(
-    lead: Lead, *, score: int, status: str, by: User, reason: str
-) -> None:
+def override_score(lead: Lead, *, score: int, status: str, by: User, reason: str) -> None:
     """Set score and status by hand; agents no longer change them, whoever listens is woken."""
     changes: dict[str, object] = {}
     if score != lead.score:

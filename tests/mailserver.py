@@ -20,13 +20,15 @@ class Inbox:
     """The messages taken, oldest first, and when each was handed over (`time.time()`).
 
     With `hold_at` set to RCPT or DATA every session stops there, sets `reached`, and goes on when
-    `gate` is set. With `slow` each recipient takes that many seconds. `answer` ends each DATA.
+    `gate` is set. With `slow` each recipient takes that many seconds. `answer` ends each DATA,
+    unless the server `hangs_up` instead.
     """
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self.times: list[float] = []
         self.hold_at = ""
+        self.hangs_up = False
         self.slow = 0.0
         self.answer = "250 OK taken"
         self.reached = threading.Event()
@@ -54,6 +56,8 @@ class Inbox:
             self.messages.append(message_from_bytes(raw, policy=policy.default))
             self.times.append(time.time())
         await self._stop("DATA")
+        if self.hangs_up and isinstance(server.transport, asyncio.WriteTransport):
+            server.transport.abort()
         return self.answer
 
     async def _stop(self, stage: str) -> None:

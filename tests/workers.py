@@ -31,7 +31,9 @@ def until(condition: Callable[[], object], what: str, *, seconds: float = PATIEN
 
 
 @contextmanager
-def worker(*, threads: int = 4, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    environment: dict[str, str] | None = None, *, threads: int = 4
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker process for all lanes with a short lease, ready when this yields."""
     before = set(Worker.objects.values_list("pk", flat=True))
     lease, settings.JOBS_LEASE_SECONDS = settings.JOBS_LEASE_SECONDS, LEASE_SECONDS
@@ -42,7 +44,7 @@ def worker(*, threads: int = 4, **environment: str) -> Iterator[subprocess.Popen
             **os.environ,
             "JOBS_LEASE_SECONDS": str(LEASE_SECONDS),
             "DB_POOL_SIZE": str(threads + 8),
-            **environment,
+            **(environment or {}),
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.STDOUT,

@@ -86,7 +86,8 @@ WORDS = {
 @register.simple_tag(takes_context=True)
 def shell(context: Context) -> status.Status:
     """Return what the header and the rail show."""
-    return status.read(context["request"].path)
+    request = context["request"]
+    return status.read(request.profile, request.path)
 
 
 @register.simple_tag
@@ -121,22 +122,27 @@ def exact(moment: dt.datetime) -> str:
     return date_format(timezone.localtime(moment), "D j M Y, H:i:s T")
 
 
+def _with(suffix: str, text: str) -> str:
+    if text == "now":
+        return "just now"
+    return text if text.startswith("in ") else f"{text} {suffix}"
+
+
 @register.simple_tag
 def when(moment: dt.datetime | None, suffix: str = "") -> SafeString:
     """Write how long ago it was, the exact time on hover; kept current in the browser."""
     if moment is None:
         return SafeString("")
     text = ago((timezone.now() - moment).total_seconds())
-    fresh = mark_safe(" data-ago") if text else ""
     words = text or date_format(timezone.localtime(moment), "j M Y")
-    after = f" {suffix}" if suffix and text and text != "now" else ""
+    if suffix and text:
+        words = _with(suffix, text)
     return format_html(
-        '<time datetime="{}" title="{}"{}>{}</time>{}',
+        '<time datetime="{}" title="{}"{}>{}</time>',
         moment.isoformat(),
         exact(moment),
-        fresh,
+        format_html(' data-ago="{}"', suffix) if text else "",
         words,
-        after,
     )
 
 

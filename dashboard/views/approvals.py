@@ -10,6 +10,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url, trigger_client_event
 
@@ -161,7 +162,10 @@ def undo_action(request: Request, pk: uuid.UUID) -> HttpResponse:
         messages.success(request, f"Undone: {action.summary}")
     else:
         messages.warning(request, f"Not undone: {outcome.message}")
-    return redirect(request.POST.get("back") or reverse("approval-detail", args=[pk]))
+    back = request.POST.get("back", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}):
+        back = reverse("approval-detail", args=[pk])
+    return redirect(back)
 
 
 def _decide(request: Request, pk: uuid.UUID, act: Callable[[Action], str]) -> HttpResponse:

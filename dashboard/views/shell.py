@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from dashboard import cockpit, status
+from dashboard.web import Request
 
 
 @require_GET
@@ -14,9 +15,11 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def status_line(request: HttpRequest) -> HttpResponse:
+def status_line(request: Request) -> HttpResponse:
     """Render the header's sentence, with the rail's counts out of band."""
-    return render(request, "components/status.html", {"shell": status.read(""), "oob": True})
+    return render(
+        request, "components/status.html", {"shell": status.read(request.profile, ""), "oob": True}
+    )
 
 
 @require_GET

@@ -150,6 +150,7 @@ body.addEventListener("htmx:afterSwap", ({ detail }) => {
 });
 
 body.addEventListener("htmx:load", tick);
+body.addEventListener("htmx:load", ({ target }) => target.id === "messages" && fade());
 
 // Drafts
 
@@ -184,6 +185,15 @@ addEventListener("beforeunload", (event) => {
   }
 });
 
+// htmx does not see which button was pressed when it stands outside its form.
+
+body.addEventListener("htmx:configRequest", ({ detail }) => {
+  const button = detail.triggeringEvent?.submitter;
+  if (button?.name) {
+    detail.parameters[button.name] = button.value;
+  }
+});
+
 // What went wrong on the way
 
 function toast(text, tone) {
@@ -210,7 +220,12 @@ body.addEventListener("htmx:responseError", ({ detail }) => {
 const dialog = document.getElementById("dialog");
 
 body.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (detail.target === dialog && !dialog.open) {
+  if (detail.target !== dialog) {
+    return;
+  }
+  if (!dialog.childElementCount) {
+    dialog.close();
+  } else if (!dialog.open) {
     dialog.showModal();
   }
 });
@@ -249,12 +264,24 @@ function ago(seconds) {
   return seconds < 0 ? `in ${text}` : text;
 }
 
+function fade() {
+  document.querySelectorAll("#messages .toast[data-tone='']").forEach((element) => {
+    setTimeout(() => element.matches(":hover, :focus-within") || element.remove(), 8000);
+  });
+}
+
 function tick() {
   const now = Date.now();
   document.querySelectorAll("time[data-ago]").forEach((element) => {
     const text = ago((now - Date.parse(element.dateTime)) / 1000);
-    if (text && text !== element.textContent) {
+    const suffix = element.dataset.ago;
+    if (!text) {
+      return;
+    }
+    if (!suffix || text.startsWith("in ")) {
       element.textContent = text;
+    } else {
+      element.textContent = text === "now" ? "just now" : `${text} ${suffix}`;
     }
   });
 }
@@ -297,8 +324,8 @@ function moveFocus(step) {
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   if (key === "Enter" && (event.metaKey || event.ctrlKey)) {
-    const form = target.closest("form");
-    form?.requestSubmit(form.querySelector("[data-submit]"));
+    const controls = [...(target.closest("form")?.elements ?? [])];
+    controls.find((control) => control.matches("[data-submit]"))?.click();
     return;
   }
   if (key === "Escape" && target.matches("form[data-guard] *")) {
@@ -341,6 +368,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+fade();
 tick();
 countDown();
 connect();

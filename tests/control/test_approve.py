@@ -147,9 +147,7 @@ def test_an_edit_makes_a_new_hash_and_keeps_the_diff(inbox: Inbox) -> None:
 def test_a_bad_edit_names_its_field(changes: dict[str, str], field: str) -> None:
     action = waiting()
     with pytest.raises(approvals.BadEdit) as caught:
-        approvals.edit(
-            action, changes, by=factories.make_user(), seen_hash=action.content_hash
-        )
+        approvals.edit(action, changes, by=factories.make_user(), seen_hash=action.content_hash)
     assert caught.value.field == field
 
 

@@ -46,9 +46,7 @@ def seen(action: Action, **data: str) -> dict[str, str]:
     return {"hash": action.content_hash, **data}
 
 
-def test_it_shows_the_message_as_the_recipient_will_see_it(
-    browser: Client, action: Action
-) -> None:
+def test_it_shows_the_message_as_the_recipient_will_see_it(browser: Client, action: Action) -> None:
     page = text_of(browser.get(url("approval-detail", action)))
     for part in ("to_email", "from_email", "footer"):
         assert action.rendered[part] in page

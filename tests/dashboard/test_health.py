@@ -15,9 +15,7 @@ def test_it_is_ready_with_all_its_parts(client: Client, db: None) -> None:
     assert response.json() == {"status": "ok", "postgres": "ok", "valkey": "ok"}
 
 
-def test_it_names_the_part_that_is_away(
-    client: Client, db: None, settings: Settings
-) -> None:
+def test_it_names_the_part_that_is_away(client: Client, db: None, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     response = client.get("/readyz")
     assert response.status_code == 503

@@ -48,7 +48,7 @@ def test_a_lead_shows_its_score_point_by_point_and_what_happened(browser: Client
     page = text_of(browser.get(detail(lead)))
     for part in lead.score_parts:
         if part["quote"]:
-            assert "class=\"quote\"" in page
+            assert 'class="quote"' in page
     for words in ("Fit", "Intent", "Engagement", "Timing", "Qualifier proposed"):
         assert words in page
     assert f"Score {lead.score} of 100" in page

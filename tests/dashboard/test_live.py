@@ -1,10 +1,11 @@
 """The live connection, over the real Valkey."""
 
 import asyncio
+import json
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from channels.testing import WebsocketCommunicator
+from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.test import Client
 
@@ -13,44 +14,53 @@ from agency.asgi import application
 from tests.factories import make_user
 
 
-def communicator(client: Client | None = None) -> WebsocketCommunicator:
-    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+def browser(client: Client | None = None, origin: str = "http://localhost") -> Any:
+    headers = [(b"host", b"localhost"), (b"origin", origin.encode())]
     if client is not None:
         cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
         headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie}".encode()))
-    return WebsocketCommunicator(application, "/ws/live/", headers=headers)
+    scope = {
+        "type": "websocket",
+        "path": "/ws/live/",
+        "query_string": b"",
+        "headers": headers,
+        "subprotocols": [],
+    }
+    return ApplicationCommunicator(application, scope)
+
+
+async def connect(page: Any) -> Any:
+    await page.send_input({"type": "websocket.connect"})
+    return await page.receive_output(5)
 
 
 def test_a_change_reaches_an_open_page(committed: str, client: Client) -> None:
     client.force_login(make_user())
 
     async def scenario() -> Any:
-        browser = communicator(client)
-        connected, _ = await browser.connect()
-        assert connected
+        page = browser(client)
+        assert await connect(page) == {"type": "websocket.accept", "subprotocol": None}
         await asyncio.to_thread(live.broadcast, "leads", "approvals")
-        received = await browser.receive_json_from(timeout=5)
-        await browser.disconnect()
-        return received
+        message = await page.receive_output(5)
+        await page.send_input({"type": "websocket.disconnect", "code": 1000})
+        await page.wait()
+        return json.loads(message["text"])
 
     assert async_to_sync(scenario)() == {"topics": ["approvals", "leads"]}
 
 
 def test_without_a_login_it_is_closed(db: None) -> None:
     async def scenario() -> Any:
-        stranger = communicator()
-        await stranger.connect()
-        return await stranger.receive_output(timeout=5)
+        page = browser()
+        assert (await connect(page))["type"] == "websocket.accept"
+        return await page.receive_output(5)
 
-    assert async_to_sync(scenario)() == {"type": "websocket.close", "code": 4401}
+    closed = async_to_sync(scenario)()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
 
 
 def test_another_site_may_not_connect(db: None) -> None:
-    async def scenario() -> bool:
-        headers = [(b"host", b"localhost"), (b"origin", b"https://evil.example")]
-        connected, _ = await WebsocketCommunicator(
-            application, "/ws/live/", headers=headers
-        ).connect()
-        return connected
+    async def scenario() -> Any:
+        return await connect(browser(origin="https://evil.example"))
 
-    assert not async_to_sync(scenario)()
+    assert async_to_sync(scenario)()["type"] == "websocket.close"

@@ -36,13 +36,13 @@ def test_small_money_is_not_shown_as_nothing(usd: str, words: str) -> None:
 def test_claims_are_numbered_to_their_evidence_and_the_rest_stays_text() -> None:
     evidence = [{"claim": "we miss <half>", "quote": "", "source": "form"}]
     html = tags.marked("You wrote that we miss <half> & more.", evidence)
-    assert html == (
-        "You wrote that <mark>we miss &lt;half&gt;<sup>1</sup></mark> &amp; more."
-    )
+    assert html == ("You wrote that <mark>we miss &lt;half&gt;<sup>1</sup></mark> &amp; more.")
 
 
 def test_addresses_become_links_and_nothing_else_does() -> None:
-    html = tags.linked('See https://a.example/x?a=1&b=2. Not javascript:alert(1) or "https://b.example"')
+    html = tags.linked(
+        'See https://a.example/x?a=1&b=2. Not javascript:alert(1) or "https://b.example"'
+    )
     assert 'href="https://a.example/x?a=1&amp;b=2"' in html
     assert html.count("<a ") == 2
     assert "2.</a>" not in html

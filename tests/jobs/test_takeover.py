@@ -30,7 +30,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_is_replaced() -> None:
     with workers.silent_model() as url:
         lead = factories.receive(factories.make_lead())
         key = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": url}
-        with workers.worker(**key) as first:
+        with workers.worker(key) as first:
             workers.until(lambda: ModelCall.objects.filter(status="reserved").exists(), "a call")
             first.send_signal(signal.SIGKILL)
             first.wait()
@@ -103,7 +103,7 @@ def test_a_worker_frozen_in_a_run_and_woken_after_takeover_proposes_nothing(inbo
     with workers.silent_model() as url:
         factories.receive(factories.make_lead())
         key = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": url}
-        with workers.worker(**key) as first:
+        with workers.worker(key) as first:
             workers.until(lambda: ModelCall.objects.filter(status="reserved").exists(), "a call")
             first.send_signal(signal.SIGSTOP)
             with workers.worker():
