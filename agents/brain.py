@@ -5,14 +5,13 @@ cannot be overshot; it says which engine decided, and why it was not the model.
 """
 
 import concurrent.futures
-import logging
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils import timezone
 from pydantic import BaseModel, ValidationError
 
@@ -32,8 +31,12 @@ RULES = "rules"
 CALL_SECONDS = 60.0
 WATCH_SECONDS = 0.05
 SCHEMA_TRIES = 2
+WHOLE = "end_turn"
+ENGINE_CHARS = 60
 
-log = logging.getLogger(__name__)
+
+class SwitchesUnseen(Exception):
+    """The kill switches cannot be seen, so nothing may go on."""
 
 
 class _RulesDecide(Exception):
@@ -51,7 +54,7 @@ class Brain:
         self.deadline = time.monotonic() + limits.seconds
         self.engines: list[str] = []
         self.reasons: list[str] = []
-        self._output_tokens = 0
+        self._down = ""
 
     def decide(
         self,
@@ -66,7 +69,8 @@ class Brain:
     ) -> T:
         """Return a `schema` decided by the model, or by `rules` when the model cannot.
 
-        Raises Held when a kill switch reaches the run and LeaseLost when its job was taken over.
+        Raises Held when a kill switch reaches the run, SwitchesUnseen when nobody can tell, and
+        LeaseLost when its job was taken over.
         """
         try:
             value = self._ask(schema, model, system, prompt, max_tokens, step)
@@ -81,18 +85,24 @@ class Brain:
     @property
     def engine(self) -> str:
         """Who decided: the model's name, `rules`, or both when they shared the run."""
-        return " + ".join(dict.fromkeys(self.engines)) or RULES
+        return (" + ".join(dict.fromkeys(self.engines)) or RULES)[:ENGINE_CHARS]
 
     def _ask(
         self, schema: type[T], model: str, system: str, prompt: str, max_tokens: int, step: str
     ) -> T:
         if not llm.is_configured():
             raise _RulesDecide("no model is configured")
+        if self._down:
+            raise _RulesDecide(self._down)
         question = prompt
         for _ in range(SCHEMA_TRIES):
             answer = self._call(schema, model, system, question, max_tokens, step)
             if answer.stop_reason == "refusal":
                 raise _RulesDecide("the model refused")
+            if answer.stop_reason == "max_tokens":
+                raise _RulesDecide(f"the model's answer was cut off at {max_tokens} tokens")
+            if answer.stop_reason != WHOLE:
+                raise _RulesDecide(f"the model's answer is not whole: {answer.stop_reason}")
             try:
                 return schema.model_validate_json(answer.text)
             except ValidationError as error:
@@ -116,8 +126,7 @@ class Brain:
         step: str,
     ) -> llm.Answer:
         self.check()
-        call = self._reserve(model, system, prompt, max_tokens, step)
-        left = self.deadline - time.monotonic()
+        call = self._reserve(schema, model, system, prompt, max_tokens, step)
         give_back_connections()
         future = loop.submit(
             llm.ask(
@@ -126,66 +135,86 @@ class Brain:
                 user=prompt,
                 schema=schema,
                 max_tokens=max_tokens,
-                timeout=min(CALL_SECONDS, left),
+                timeout=CALL_SECONDS,
             )
         )
         try:
-            answer = self._wait(future)
+            self._wait(future)
+            answer = future.result()
         except ServiceError as error:
-            doubt = isinstance(error, OutcomeUnknown)
-            usd = call.reserved_usd if doubt else Decimal(0)
-            self._settle(call, ModelCall.Status.FAILED, usd=usd, error=str(error))
+            self._fail(call, error)
             raise _RulesDecide(f"the model failed: {error}") from error
-        except BaseException:
+        except BaseException as stopped:
             future.cancel()
-            self._settle(call, ModelCall.Status.CANCELLED, usd=call.reserved_usd)
+            self._settle(call, ModelCall.Status.CANCELLED, error=str(stopped))
             raise
-        used = answer.usage
-        self._output_tokens += used.output_tokens
         self._settle(
             call,
             ModelCall.Status.ANSWERED,
-            usd=used.usd,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            cache_read_tokens=used.cache_read_tokens,
-            cache_write_tokens=used.cache_write_tokens,
+            usd=answer.usage.usd,
+            input_tokens=answer.usage.input_tokens,
+            output_tokens=answer.usage.output_tokens,
+            cache_read_tokens=answer.usage.cache_read_tokens,
+            cache_write_tokens=answer.usage.cache_write_tokens,
             latency_ms=answer.latency_ms,
             request_id=answer.request_id or "",
             stop_reason=answer.stop_reason or "",
         )
         return answer
 
+    def _fail(self, call: ModelCall, error: ServiceError) -> None:
+        """Book a failed call: as nothing, unless it may have been paid for."""
+        if not error.permanent:
+            self._down = f"the model failed: {error}"
+        if isinstance(error, OutcomeUnknown):
+            self._settle(call, ModelCall.Status.FAILED, error=str(error))
+        else:
+            self._settle(
+                call, ModelCall.Status.FAILED, error=str(error), usd=Decimal(0), output_tokens=0
+            )
+
     def check(self) -> None:
-        """Raise Held, LeaseLost or ServiceError when this run must not go on."""
+        """Raise Held, LeaseLost or SwitchesUnseen when this run must not go on."""
         self.lease.check()
         tag = switches.watch.reached(self.tags)
         if tag == switches.UNSEEN:
-            raise ServiceError("the kill switches cannot be seen", permanent=False)
+            raise SwitchesUnseen("the kill switches cannot be seen")
         if tag is not None:
             raise Held(tag)
 
-    def _wait(self, future: "concurrent.futures.Future[llm.Answer]") -> llm.Answer:
+    def _wait(self, future: "concurrent.futures.Future[llm.Answer]") -> None:
         """Wait for the answer, giving up at once for a switch, a lost lease, or the deadline."""
-        while True:
-            try:
-                return future.result(timeout=WATCH_SECONDS)
-            except concurrent.futures.TimeoutError:
-                self.check()
-                if time.monotonic() > self.deadline:
-                    reason = f"it ran longer than {self.limits.seconds:g} s"
-                    trips.trip(
-                        KillSwitch.Scope.AGENT, self.run.agent, cause="over its time", reason=reason
-                    )
-                    future.cancel()
-                    raise OutcomeUnknown(reason) from None
+        while concurrent.futures.wait([future], timeout=WATCH_SECONDS).not_done:
+            self.check()
+            if self.is_over_time():
+                self.trip_over_time()
+                raise _RulesDecide(f"the run's cap is reached: {self.limits.seconds:g} seconds")
+
+    def is_over_time(self) -> bool:
+        """Whether the run has used up its seconds."""
+        return time.monotonic() >= self.deadline
+
+    def trip_over_time(self) -> None:
+        """Stop the agent, whose run takes longer than it may."""
+        trips.trip(
+            KillSwitch.Scope.AGENT,
+            self.run.agent,
+            cause="over its time",
+            reason=f"one run took longer than {self.limits.seconds:g} s",
+        )
 
     def _reserve(
-        self, model: str, system: str, prompt: str, max_tokens: int, step: str
+        self,
+        schema: type[BaseModel],
+        model: str,
+        system: str,
+        prompt: str,
+        max_tokens: int,
+        step: str,
     ) -> ModelCall:
         """Book the worst case in a commit of its own, if the run's caps allow it."""
         try:
-            worst = llm.worst_case(model, system, prompt, max_tokens)
+            worst = llm.worst_case(model, system, prompt, max_tokens, schema)
         except ServiceError as error:
             raise _RulesDecide(str(error)) from error
         with transaction.atomic():
@@ -194,7 +223,9 @@ class Brain:
             if over:
                 raise _RulesDecide(f"the run's cap is reached: {over}")
             Run.objects.filter(pk=run.pk).update(
-                calls=F("calls") + 1, cost_usd=F("cost_usd") + worst.usd
+                calls=F("calls") + 1,
+                cost_usd=F("cost_usd") + worst.usd,
+                tokens=F("tokens") + max_tokens,
             )
             return ModelCall.objects.create(
                 run=run,
@@ -202,29 +233,32 @@ class Brain:
                 client=run.client,
                 model=model,
                 reserved_usd=worst.usd,
+                output_tokens=max_tokens,
                 started_at=timezone.now(),
             )
 
     def _over(self, run: Run, usd: Decimal, max_tokens: int) -> str:
         if run.calls + 1 > self.limits.calls:
             return f"{self.limits.calls} calls"
-        if self._output_tokens + max_tokens > self.limits.output_tokens:
+        booked = run.model_calls.aggregate(tokens=Sum("output_tokens"))["tokens"] or 0
+        if booked + max_tokens > self.limits.output_tokens:
             return f"{self.limits.output_tokens} tokens of output"
         if run.cost_usd + usd > self.limits.usd:
             return f"${self.limits.usd}"
-        if time.monotonic() >= self.deadline:
+        if self.is_over_time():
             return f"{self.limits.seconds:g} seconds"
         return ""
 
-    def _settle(
-        self, call: ModelCall, status: str, *, usd: Decimal = Decimal(0), **found: object
-    ) -> None:
-        """Replace the reservation by what it cost; in doubt the reservation stands as the cost."""
-        tokens = int(str(found.get("input_tokens", 0))) + int(str(found.get("output_tokens", 0)))
+    def _settle(self, call: ModelCall, status: str, **found: Any) -> None:
+        """Replace what was booked by what was found; in doubt what was booked stands."""
+        found = {"usd": call.reserved_usd, "output_tokens": call.output_tokens} | found
+        tokens = sum(value for name, value in found.items() if name.endswith("_tokens"))
         with transaction.atomic():
-            ModelCall.objects.filter(pk=call.pk, status=ModelCall.Status.RESERVED).update(
-                status=status, usd=usd, **found
+            won = ModelCall.objects.filter(pk=call.pk, status=ModelCall.Status.RESERVED).update(
+                status=status, **found
             )
-            Run.objects.filter(pk=call.run_id).update(
-                cost_usd=F("cost_usd") - call.reserved_usd + usd, tokens=F("tokens") + tokens
-            )
+            if won:
+                Run.objects.filter(pk=call.run_id).update(
+                    cost_usd=F("cost_usd") - call.reserved_usd + found["usd"],
+                    tokens=F("tokens") - call.output_tokens + tokens,
+                )

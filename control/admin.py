@@ -1,4 +1,4 @@
-"""Control in the admin: history. Decide, stop and acknowledge in the app, which knows what follows."""
+"""Control in the admin: history. Decisions are made in the app, which knows what follows."""
 
 from django.contrib import admin
 

@@ -193,7 +193,8 @@ def subject(action: Action) -> Model | None:
     if not action.subject_type:
         return None
     model = apps.get_model(action.subject_type)
-    return model._default_manager.filter(pk=action.subject_id).first()
+    found: Model | None = model._default_manager.filter(pk=action.subject_id).first()
+    return found
 
 
 def lead(action: Action) -> Lead | None:

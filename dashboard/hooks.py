@@ -289,6 +289,8 @@ def limit_body(app: App) -> App:
         declared = dict(scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared[:18]) > bodies.MAX_BYTES:
             return await _send_too_large(receive, send)
+        # No session is asked for here, so that a cookie costs no query and cannot fail.
+        headers = [pair for pair in scope["headers"] if pair[0] != b"cookie"]
         read = 0
 
         async def counted() -> Message:
@@ -298,7 +300,7 @@ def limit_body(app: App) -> App:
             # Django stops quietly and answers nothing when the client is gone.
             return message if read <= bodies.MAX_BYTES else {"type": "http.disconnect"}
 
-        await app(scope, counted, send)
+        await app({**scope, "headers": headers}, counted, send)
         if read > bodies.MAX_BYTES:
             await _send_too_large(receive, send)
 

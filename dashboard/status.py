@@ -96,6 +96,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
         working=ArraySubquery(running.order_by("agent").values("agent").distinct()),
         spent=Coalesce(Subquery(_one(spent).annotate(n=Sum("usd")).values("n")), Decimal(0)),
     ).get(pk=profile.pk)
+    sandbox = mail.world() == "sandbox"
     return Status(
         name=found.name,
         waiting=found.waiting,
@@ -106,8 +107,8 @@ def read(profile: AgencyProfile, path: str) -> Status:
         spent=found.spent,
         stopped=stopped,
         backlog=switches.backlog(stopped).count() if stopped else 0,
-        sandbox=mail.world() == "sandbox",
-        groups=_groups(path, found.waiting, found.alerts),
+        sandbox=sandbox,
+        groups=_groups(path, found.waiting, found.alerts, sandbox),
         recallable=cockpit.leaving(),
     )
 
@@ -132,7 +133,7 @@ def _stopped_name(switch: KillSwitch) -> str:
     return switches.label(switch)
 
 
-def _groups(path: str, waiting: int, alerts: int) -> list[Group]:
+def _groups(path: str, waiting: int, alerts: int, sandbox: bool) -> list[Group]:
     pages = {
         "": [
             ("Approvals", "approval-list", "a", "approvals", waiting, "waiting for you"),
@@ -142,7 +143,7 @@ def _groups(path: str, waiting: int, alerts: int) -> list[Group]:
         "Optimize": [("Agents", "agent-list", "g", "", 0, "")],
         "Control": [
             ("Activity", "activity-list", "y", "", 0, ""),
-            ("Mailbox", "mailbox-list", "m", "", 0, ""),
+            *([("Mailbox", "mailbox-list", "m", "", 0, "")] if sandbox else []),
             ("Settings", "settings", "s", "", 0, ""),
         ],
     }

@@ -24,7 +24,7 @@ class Request(HttpRequest):
 
     htmx: HtmxDetails
     profile: AgencyProfile
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 def page(

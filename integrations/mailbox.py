@@ -3,6 +3,7 @@
 Anybody may have written these messages, in any shape; whatever is in the folder can be shown.
 """
 
+import contextlib
 import datetime as dt
 import heapq
 import html
@@ -45,44 +46,39 @@ class Mail:
 
 
 def count() -> int:
-    return sum(len(_names(folder)) for folder in FOLDERS)
+    return len(_paths())
 
 
 def list_mail(limit: int = 50, offset: int = 0) -> list[Mail]:
     """Return `limit` mails, newest first, after the `offset` newest; only these are opened."""
-    names = [(_order(name), name) for folder in FOLDERS for name in _names(folder)]
-    newest = heapq.nlargest(offset + limit, names)[offset:]
+    newest = heapq.nlargest(offset + limit, _paths(), key=lambda path: _order(path.name))
     found = []
-    for _, name in newest:
+    for path in newest[offset:]:
         try:
-            found.append(get_mail(name))
-        except MailNotFound:
+            found.append(_read(path))
+        except FileNotFoundError:
             continue  # somebody removed it just now
     return found
 
 
 def get_mail(key: str) -> Mail:
     """Return one mail. Raises MailNotFound."""
-    if os.path.basename(key) != key or key.startswith(".") or "\0" in key:
-        raise MailNotFound(key)
-    for folder in FOLDERS:
-        try:
-            content = (_root() / folder / key).read_bytes()
-        except FileNotFoundError:
-            continue
-        return _read(key, content)
+    for path in _paths():
+        if path.name == key:
+            try:
+                return _read(path)
+            except FileNotFoundError:
+                break
     raise MailNotFound(key)
 
 
-def _root() -> Path:
-    return Path(settings.MAILBOX_DIR)
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return [name for name in os.listdir(_root() / folder) if not name.startswith(".")]
-    except FileNotFoundError:
-        return []
+def _paths() -> list[Path]:
+    found = []
+    for folder in FOLDERS:
+        path = Path(settings.MAILBOX_DIR) / folder
+        with contextlib.suppress(FileNotFoundError):
+            found += [path / name for name in os.listdir(path) if not name.startswith(".")]
+    return found
 
 
 def _order(name: str) -> tuple[int, int, int]:
@@ -93,13 +89,14 @@ def _order(name: str) -> tuple[int, int, int]:
     return (int(seconds), int(micro), int(number))
 
 
-def _read(key: str, content: bytes) -> Mail:
-    seconds, micro, _ = _order(key)
+def _read(path: Path) -> Mail:
+    content = path.read_bytes()
+    seconds, micro, _ = _order(path.name)
     items = BytesHeaderParser().parsebytes(content).items()
     headers = [(name, _decoded(value)) for name, value in items]
     first = {name.lower(): value for name, value in reversed(headers)}
     return Mail(
-        key=key,
+        key=path.name,
         received_at=dt.datetime.fromtimestamp(seconds, dt.UTC).replace(microsecond=micro % 10**6),
         sender=first.get("from") or first.get("x-envelope-from", ""),
         recipient=first.get("to") or first.get("x-envelope-to", ""),

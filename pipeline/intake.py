@@ -34,8 +34,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 ALIASES = {
     "name": ("full_name", "your_name", "contact_name", "customer_name", "lead_name"),
     "email": (
-        "e_mail", "email_address", "your_email", "work_email", "business_email", "contact_email",
-        "mail",
+        "email_address", "your_email", "work_email", "business_email", "contact_email", "mail",
     ),
     "phone": (
         "telephone", "tel", "phone_number", "telephone_number", "your_phone", "work_phone",
@@ -45,18 +44,15 @@ ALIASES = {
         "company_name", "your_company", "organisation", "organization", "organisation_name",
         "organization_name", "business", "business_name",
     ),
-    "website": (
-        "url", "site", "website_url", "company_website", "homepage",
-        "your_website",
-    ),
+    "website": ("url", "site", "website_url", "company_website", "homepage", "your_website"),
     "subject": ("your_subject", "topic", "re"),
     "message": (
         "your_message", "msg", "text", "body", "comment", "comments", "enquiry", "inquiry",
         "question", "questions", "how_can_we_help", "details", "description", "notes",
     ),
-    "timezone": ("time_zone", "tz"),
+    "timezone": ("tz",),
 }  # fmt: skip
-"""What else a field may be called, the first one wins; however it is spelled, see `plain`."""
+"""What else a field may be called, the first one wins. Spelling is free, see `plain`."""
 
 
 def plain(name: str) -> str:

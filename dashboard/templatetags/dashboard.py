@@ -17,6 +17,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from agents.models import Run
+from control.models import Action
 from dashboard import status
 
 register = template.Library()
@@ -161,7 +162,7 @@ def at(moment: dt.datetime | None, form: str = "j M, H:i") -> SafeString:
 
 @register.simple_tag
 def meter(value: float, most: float, label: str = "", tone: str = "") -> SafeString:
-    """Draw how much of `most` there is as a thin bar; without a label the text beside it says it."""
+    """Draw how much of `most` there is as a thin bar; no label where the text beside it says it."""
     width = max(0.0, min(100.0, 100 * float(value) / float(most))) if most else 0.0
     says = (
         format_html('role="img" aria-label="{}"', label)
@@ -313,3 +314,10 @@ def field(bound: BoundField) -> dict[str, Any]:
 def state(name: str, label: str = "") -> dict[str, str]:
     """Draw a state: a dot and its word."""
     return {"tone": tone(name), "label": label or word(name)}
+
+
+@register.inclusion_tag("components/status_word.html")
+def action_state(action: Action) -> dict[str, str]:
+    """Draw where an action stands; what went out is sent, what changed a record is done."""
+    sent = action.outward and action.status == Action.Status.DONE
+    return {"tone": tone(action.status), "label": "sent" if sent else word(action.status)}

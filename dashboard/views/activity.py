@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -36,7 +36,10 @@ def _search(wanted: dict[str, str]) -> QuerySet[AuditEntry]:
     if wanted["verb"]:
         entries = entries.filter(verb__startswith=wanted["verb"])
     if wanted["object"]:
-        entries = entries.filter(Q(object_type=wanted["object"]) | Q(object_id=wanted["object"]))
+        kind, _, key = wanted["object"].partition("/")
+        entries = entries.filter(object_type=kind)
+        if key:
+            entries = entries.filter(object_id=key)
     if wanted["correlation"]:
         entries = entries.filter(correlation_id=_uuid(wanted["correlation"]))
     if wanted["q"]:

@@ -16,6 +16,7 @@ from dashboard.templatetags.dashboard import pretty
 from dashboard.web import Request, asked, newest, page
 
 VERSIONS_SHOWN = 10
+RUNS_SHOWN = 12
 DETAIL = "agents/agent_detail.html"
 RETRAINABLE = "qualifier"
 
@@ -151,7 +152,7 @@ def _render_agent(
         "more_versions": len(versions) > VERSIONS_SHOWN,
         "promise": leads.promise(roster.DAY) if name == RETRAINABLE else None,
         "retrainable": name == RETRAINABLE,
-        "page": newest(Run.objects.filter(agent=name), asked(request, "before"), size=25),
+        "page": newest(Run.objects.filter(agent=name), asked(request, "before"), size=RUNS_SHOWN),
         "backlog": switches.backlog(member.switch).count() if member.switch else 0,
         "pause_form": pause_form,
         "config_form": config_form

@@ -296,6 +296,17 @@ function countDown() {
 setInterval(tick, 15000);
 setInterval(countDown, 500);
 
+// The tab says how much waits
+
+const pageTitle = document.title;
+
+function showNeeds() {
+  const needs = document.getElementById("status").dataset.needs;
+  document.title = needs === "0" ? pageTitle : `(${needs}) ${pageTitle}`;
+}
+
+body.addEventListener("htmx:load", showNeeds);
+
 // Keyboard: any control says its own key in data-key; g and a letter goes to a page
 
 const keysDialog = document.getElementById("keys");
@@ -371,4 +382,5 @@ document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest
 fade();
 tick();
 countDown();
+showNeeds();
 connect();

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.factories import make_user
@@ -40,6 +39,6 @@ def htmx(browser: Client) -> Htmx:
     return Htmx(browser)
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Any) -> str:
     """Return the body, its white space in single blanks."""
     return " ".join(response.content.decode().split())

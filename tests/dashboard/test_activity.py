@@ -23,7 +23,7 @@ def test_entries_are_filtered_by_who_what_on_what_chain_and_words(browser: Clien
         page = text_of(browser.get(URL, query))
         assert "olivia called Dana" in page
         assert "A mail bounced" not in page
-    on_lead = text_of(browser.get(URL, {"object": str(lead.pk)}))
+    on_lead = text_of(browser.get(URL, {"object": f"pipeline.lead/{lead.pk}"}))
     assert "olivia called Dana" in on_lead
     assert "A mail bounced" not in on_lead
     one_chain = text_of(browser.get(URL, {"correlation": str(chain)}))

@@ -14,9 +14,19 @@ from tests.factories import received
 
 OURS = ("agency", "jobs", "control", "pipeline", "agents")
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
-HISTORY = (
-    "auditentry decision action run step modelcall agentconfig event delivery job killswitch"
-).split()
+HISTORY = [
+    "auditentry",
+    "decision",
+    "action",
+    "run",
+    "step",
+    "modelcall",
+    "agentconfig",
+    "event",
+    "delivery",
+    "job",
+    "killswitch",
+]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)

@@ -459,7 +459,7 @@ def test_a_sender_that_stops_in_a_long_body_is_not_waited_for(
 
 
 def test_a_short_body_passes_the_limit() -> None:
-    sent, read = through_asgi([b"{", b"}"], [])
+    sent, read = through_asgi([b"{", b"}"], [(b"cookie", b"sessionid=asks-the-database")])
 
     assert sent[0]["status"] == 404
     assert read >= 2

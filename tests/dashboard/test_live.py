@@ -26,7 +26,7 @@ def browser(client: Client | None = None, origin: str = "http://localhost") -> A
         "headers": headers,
         "subprotocols": [],
     }
-    return ApplicationCommunicator(application, scope)
+    return ApplicationCommunicator(application, scope)  # type: ignore[no-untyped-call]
 
 
 async def connect(page: Any) -> Any:

@@ -6,7 +6,7 @@ from django.test import Client
 
 from tests.dashboard.conftest import text_of
 
-PASSWORD = "correct horse"  # noqa: S105 - a test's
+PASSWORD = "correct horse"
 
 
 def log_in(client: Client, name: str, password: str) -> int:

@@ -48,7 +48,7 @@ def addresses(db: None) -> Iterator[dict[str, str]]:
     for number in range(12):
         received(name=f"Lead {number}", email=f"lead{number}@harbor.example")
     alerts.raise_alert("a", "A job gave up", body="connection refused")
-    switches.engage("channel", "fax", reason="nobody has one", by="olivia")
+    switches.engage("everything", reason="Something is odd", by="olivia")
     endpoints.ensure("leads", "website")
     keys: dict[str, list[Any]] = {
         "approval-detail": [Action.objects.filter(kind="reply_to_lead").latest("created_at").pk],

@@ -8,13 +8,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import sesame.utils
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, call_command
 from django.db import connections
 
 from agency import embedded, supervisor
+from agency.management.commands.loginlink import login_link
 from agency.supervisor import Child, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -136,8 +135,7 @@ def python(name: str, *arguments: str, pool: int) -> Child:
 
 def greeting_lines() -> list[str]:
     """Return what the operator needs first: where to go, and how to make a lead appear."""
-    operator = get_user_model().objects.get(username="operator")
-    link = f"{settings.PUBLIC_URL}/login/link/{sesame.utils.get_query_string(operator)}"
+    link = login_link("operator")
     lines = [
         "",
         f"  Command Center   {settings.PUBLIC_URL}",
@@ -150,8 +148,9 @@ def greeting_lines() -> list[str]:
     lines += [
         f"  A lead's webhook {address}",
         f"  Make one appear  curl {address} -H 'Content-Type: application/json' -d"
-        """ '{"name":"Ada Park","email":"ada@park.example","company":"Park Dental","""
-        """"message":"We lose calls after hours. What would an answering agent cost?"}'""",
+        """ '{"name":"Dana Reyes","email":"dana@harborplumbing.example","""
+        """"company":"Harbor Plumbing","message":"We miss half our calls in the afternoon."""
+        """ What would it cost to start next month?"}'""",
     ]
     return [*lines, "  Stop             Ctrl-C", ""]
 
