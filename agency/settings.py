@@ -163,7 +163,7 @@ EMAIL_URL = read("EMAIL_URL", "", url("smtp", "smtps"))
 SANDBOX_SMTP_PORT = read(
     "SANDBOX_SMTP_PORT", PORT + 25 if PORT + 25 <= 65535 else PORT - 25, whole_number(1, 65535)
 )
-MAILBOX_DIR = DATA_DIR / "mailbox"
+MAILBOX_DIR = read("MAILBOX_DIR", DATA_DIR / "mailbox", Path)
 
 # Business seconds a wall second while everything is sandboxed; any real channel makes it 1.
 BUSINESS_SPEED = read("BUSINESS_SPEED", 1, whole_number(1, 100_000))
@@ -186,7 +186,7 @@ def database(params: dict[str, str], *, pool_size: int = 0) -> dict[str, Any]:
     port = rest.pop("port", "")
     options: dict[str, Any] = dict(rest)
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 4}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": params["dbname"],

@@ -18,7 +18,7 @@ from agency import embedded
 OWN = (
     *("ALLOWED_HOSTS", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "DB_POOL_SIZE", "DEBUG"),
     *("EMAIL_URL", "HOST", "JOBS_LEASE_SECONDS", "OPERATOR_EMAIL", "PORT", "PUBLIC_URL"),
-    *("SANDBOX_SMTP_PORT", "SECRET_KEY"),
+    *("LEAD_HOOK_RATE", "MAILBOX_DIR", "SANDBOX_SMTP_PORT", "SECRET_KEY"),
 )
 
 _servers: list[subprocess.Popen[bytes]] = []

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 from sesame.utils import get_query_string
 
@@ -46,16 +45,15 @@ def child(*command: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Run web, worker and mailbox as `make run` does; return the address."""
-    web, smtp = mailserver.free_port(), mailserver.free_port()
+    web, smtp, maildir = mailserver.free_port(), mailserver.free_port(), tmp_path / "mailbox"
     url = f"http://127.0.0.1:{web}"
     # Playwright's own loop runs in this thread, which is no reason to refuse queries here.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     monkeypatch.setenv("PORT", str(web))
     monkeypatch.setenv("SANDBOX_SMTP_PORT", str(smtp))
-    maildir = Path(settings.MAILBOX_DIR)
-    shutil.rmtree(maildir, ignore_errors=True)
+    monkeypatch.setenv("MAILBOX_DIR", str(maildir))
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     subprocess.run(collect, check=True)
     serve = ("uvicorn", "agency.asgi:application", "--port", str(web), "--log-level", "warning")
