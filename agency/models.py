@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -83,7 +84,9 @@ class AgencyProfile(models.Model):
     @classmethod
     def load(cls) -> "AgencyProfile":
         """Return the one row, made with sample values on first use."""
-        profile, _ = cls.objects.get_or_create(id=1)
+        profile, _ = cls.objects.get_or_create(
+            id=1, defaults={"operator_email": settings.OPERATOR_EMAIL}
+        )
         return profile
 
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import django_stubs_ext
 import environ
@@ -18,6 +18,9 @@ from django.core.exceptions import ImproperlyConfigured
 from agency import embedded
 
 Value = TypeVar("Value")
+
+TLS_ON = {"1", "on", "true", "yes", "starttls"}
+TLS_OFF = {"0", "off", "false", "no", "none"}
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -70,6 +73,14 @@ def url(*schemes: str) -> Callable[[str], str]:
         return text.rstrip("/")
 
     return parse
+
+
+def mail_server(text: str) -> str:
+    found = parse_qs(urlsplit(url("smtp", "smtps")(text)).query)
+    for tls in found.get("tls", []):
+        if tls.lower() not in TLS_ON | TLS_OFF | {"auto"}:
+            raise ValueError(f"tls={tls} is not on, off or auto")
+    return text
 
 
 def rate(text: str) -> str:
@@ -141,7 +152,7 @@ PUBLIC_URL = read(
     f"http://{'localhost' if HOST in {'0.0.0.0', '::'} else HOST}:{PORT}",  # noqa: S104
     url("http", "https"),
 )
-OPERATOR_EMAIL = read("OPERATOR_EMAIL", "operator@localhost", email_address)
+OPERATOR_EMAIL = read("OPERATOR_EMAIL", "operator@northwind.example", email_address)
 DEBUG = read("DEBUG", False, yes_or_no)
 SECRET_KEY = read("SECRET_KEY", "", str) or kept_secret(DATA_DIR / "secret.key")
 SALT_KEY = hashlib.sha256(f"fields:{SECRET_KEY}".encode()).hexdigest()
@@ -158,7 +169,7 @@ CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 ANTHROPIC_API_KEY = read("ANTHROPIC_API_KEY", "", str)
 ANTHROPIC_BASE_URL = read("ANTHROPIC_BASE_URL", "", url("http", "https"))
-EMAIL_URL = read("EMAIL_URL", "", url("smtp", "smtps"))
+EMAIL_URL = read("EMAIL_URL", "", mail_server)
 # Beside the web port by default, so that two data folders can run side by side.
 SANDBOX_SMTP_PORT = read(
     "SANDBOX_SMTP_PORT", PORT + 25 if PORT + 25 <= 65535 else PORT - 25, whole_number(1, 65535)

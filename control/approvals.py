@@ -126,7 +126,8 @@ def snooze(action: Action, *, by: User, seen_hash: str, until: dt.datetime) -> D
     """Put the action out of sight until `until`. Raises Stale."""
     with transaction.atomic():
         action = _lock(action, seen_hash)
-        decision = _decide(action, Decision.Verdict.SNOOZE, by, note=f"until {timezone.localtime(until):%d %b %H:%M}")
+        note = f"until {timezone.localtime(until):%d %b %H:%M}"
+        decision = _decide(action, Decision.Verdict.SNOOZE, by, note=note)
         Action.objects.filter(pk=action.pk).update(snoozed_until=until)
         return decision
 

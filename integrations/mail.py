@@ -198,9 +198,9 @@ def _server() -> _Server:
     tls: Tls
     if parts.scheme == "smtps":
         tls = "direct"
-    elif asked in {"1", "on", "true", "yes", "starttls"}:
+    elif asked in settings.TLS_ON:
         tls = "on"
-    elif asked in {"0", "off", "false", "no", "none"}:
+    elif asked in settings.TLS_OFF:
         tls = "off"
     elif asked == "auto":
         tls = "auto"

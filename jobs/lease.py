@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -36,6 +37,7 @@ class Holder:
     worker: Worker
     renewed: float
     lost: threading.Event = field(default_factory=threading.Event)
+    in_hand: set[uuid.UUID] = field(default_factory=set)
 
     @classmethod
     def register(cls, lanes: list[str], name: str = "") -> "Holder":

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 def run(job: Job, holder: Holder) -> None:
     """Run one claimed job to completed, retryable, held or discarded."""
     lease = Lease(job, holder)
+    holder.in_hand.add(job.pk)
     try:
         try:
             _call(job, lease)
@@ -41,6 +42,7 @@ def run(job: Job, holder: Holder) -> None:
     except LeaseLost as lost:
         log.warning("%s: %s", job, lost)
     finally:
+        holder.in_hand.discard(job.pk)
         give_back_connections()
 
 
@@ -64,6 +66,7 @@ def hold(lease: Lease, tag: str) -> None:
 def fail(lease: Lease, error: str, *, permanent: bool = False) -> None:
     """Retry later with backoff and jitter, or discard after the last attempt. Raises LeaseLost."""
     job = lease.job
+    error = error.replace("\x00", "")  # which Postgres cannot store
     entry = {"attempt": job.attempt, "at": timezone.now().isoformat(), "error": error[:4000]}
     errors = [*job.errors, entry][-ERRORS_KEPT:]
     with transaction.atomic():

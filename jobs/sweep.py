@@ -55,6 +55,18 @@ def reap() -> int:
     return taken
 
 
+def reclaim(holder: Holder) -> int:
+    """Give back jobs this holder was handed and dropped; return how many.
+
+    As when the database went away just when the end of a job was to be written.
+    """
+    long_ago = timezone.now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS)
+    dropped = Job.objects.filter(
+        status=Job.Status.RUNNING, worker=holder.worker, started_at__lt=long_ago
+    ).exclude(pk__in=list(holder.in_hand))
+    return sum(take_over(job) for job in dropped)
+
+
 def take_over(job: Job) -> bool:
     """Give the job of a silent worker back to the queue, or discard it after its last attempt."""
     lease = Lease(job, Holder(Worker(), 0.0))
@@ -65,7 +77,7 @@ def take_over(job: Job) -> bool:
             note = {
                 "attempt": job.attempt,
                 "at": timezone.now().isoformat(),
-                "error": "its worker went silent; taken over",
+                "error": "its worker went silent or dropped it; taken over",
             }
             lease.settle(Job.Status.AVAILABLE, errors=[*job.errors, note][-run.ERRORS_KEPT :])
     except LeaseLost:

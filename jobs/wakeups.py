@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 @functools.cache
 def valkey() -> "redis.Redis":
     """Return the process's client, with timeouts short enough for a commit hook."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.1, socket_connect_timeout=0.1, retry=None)
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=0.1, socket_connect_timeout=0.1, retry=None
+    )
 
 
 def wake_on_commit(lane: str) -> None:

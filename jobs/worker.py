@@ -36,9 +36,11 @@ def holder() -> Holder:
 def _beat_forever() -> None:
     while not stopping.wait(settings.JOBS_LEASE_SECONDS / 5):
         try:
-            if not holder().beat():
+            me = holder()
+            if not me.beat():
                 log.warning("this worker's lease was taken away; starting under a new identity")
             sweep.reap()
+            sweep.reclaim(me)
         except DatabaseError as error:
             log.warning("no heartbeat: %s", error)
             connection.close()

@@ -52,6 +52,6 @@ def test_with_real_mail_nothing_is_shown(
     page = text_of(browser.get("/mailbox/"))
     assert "Mail is real" in page
     assert "Secret" not in page
-    assert "Sandbox market" not in page
+    assert "Sandbox mail" not in page
     (mail,) = mailbox.list_mail()
     assert browser.get(reverse("mailbox-detail", args=[mail.key])).status_code == 404

@@ -77,6 +77,20 @@ def test_a_leaving_worker_gives_its_jobs_back_at_once() -> None:
     assert Job.objects.get().status == "available"
 
 
+def test_a_job_its_live_worker_dropped_is_given_back_but_not_one_in_hand() -> None:
+    holder = factories.make_holder()
+    for _ in range(2):
+        queue.enqueue("control.tidy", {})
+    dropped, kept = claim.claim("fast", holder, 2)
+    long_ago = timezone.now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS + 1)
+    Job.objects.update(started_at=long_ago)
+    holder.in_hand.add(kept.pk)
+
+    assert sweep.reclaim(holder) == 1
+    assert Job.objects.get(pk=dropped.pk).status == "available"
+    assert Job.objects.get(pk=kept.pk).status == "running"
+
+
 def test_the_first_identity_still_runs_what_it_holds() -> None:
     holder = factories.make_holder()
     queue.enqueue("control.tidy", {})

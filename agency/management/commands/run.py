@@ -149,8 +149,9 @@ def greeting_lines() -> list[str]:
         f"  A lead's webhook {address}",
         f"  Make one appear  curl {address} -H 'Content-Type: application/json' -d"
         """ '{"name":"Dana Reyes","email":"dana@harborplumbing.example","""
-        """"company":"Harbor Plumbing","message":"We miss half our calls in the afternoon."""
-        """ What would it cost to start next month?"}'""",
+        """"phone":"+15205550142","company":"Harbor Plumbing","message":"We are plumbers in"""
+        """ Tucson and miss half our calls. What would it cost to start next month? Our"""
+        """ budget is 1,000 USD a month."}'""",
     ]
     return [*lines, "  Stop             Ctrl-C", ""]
 
