@@ -7,7 +7,7 @@ cannot be overshot; it says which engine decided, and why it was not the model.
 import concurrent.futures
 import time
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -32,6 +32,7 @@ CALL_SECONDS = 60.0
 WATCH_SECONDS = 0.05
 SCHEMA_TRIES = 2
 WHOLE = "end_turn"
+SMALLEST_USD = Decimal("0.000001")
 ENGINE_CHARS = 60
 
 
@@ -66,13 +67,17 @@ class Brain:
         rules: Callable[[], T],
         max_tokens: int = 1_000,
         step: str = "",
+        distrust: str = "",
     ) -> T:
         """Return a `schema` decided by the model, or by `rules` when the model cannot.
 
+        With `distrust`, which says why, it is not asked.
         Raises Held when a kill switch reaches the run, SwitchesUnseen when nobody can tell, and
         LeaseLost when its job was taken over.
         """
         try:
+            if distrust and llm.is_configured():
+                raise _RulesDecide(distrust)
             value = self._ask(schema, model, system, prompt, max_tokens, step)
         except _RulesDecide as why:
             self.reasons.append(str(why))
@@ -151,14 +156,14 @@ class Brain:
         self._settle(
             call,
             ModelCall.Status.ANSWERED,
-            usd=answer.usage.usd,
+            usd=_rounded_up(answer.usage.usd),
             input_tokens=answer.usage.input_tokens,
             output_tokens=answer.usage.output_tokens,
             cache_read_tokens=answer.usage.cache_read_tokens,
             cache_write_tokens=answer.usage.cache_write_tokens,
             latency_ms=answer.latency_ms,
-            request_id=answer.request_id or "",
-            stop_reason=answer.stop_reason or "",
+            request_id=(answer.request_id or "")[:80],
+            stop_reason=(answer.stop_reason or "")[:40],
         )
         return answer
 
@@ -214,17 +219,17 @@ class Brain:
     ) -> ModelCall:
         """Book the worst case in a commit of its own, if the run's caps allow it."""
         try:
-            worst = llm.worst_case(model, system, prompt, max_tokens, schema)
+            usd = _rounded_up(llm.worst_case(model, system, prompt, max_tokens, schema).usd)
         except ServiceError as error:
             raise _RulesDecide(str(error)) from error
         with transaction.atomic():
             run = Run.objects.select_for_update().get(pk=self.run.pk)
-            over = self._over(run, worst.usd, max_tokens)
+            over = self._over(run, usd, max_tokens)
             if over:
                 raise _RulesDecide(f"the run's cap is reached: {over}")
             Run.objects.filter(pk=run.pk).update(
                 calls=F("calls") + 1,
-                cost_usd=F("cost_usd") + worst.usd,
+                cost_usd=F("cost_usd") + usd,
                 tokens=F("tokens") + max_tokens,
             )
             return ModelCall.objects.create(
@@ -232,7 +237,7 @@ class Brain:
                 step=step,
                 client=run.client,
                 model=model,
-                reserved_usd=worst.usd,
+                reserved_usd=usd,
                 output_tokens=max_tokens,
                 started_at=timezone.now(),
             )
@@ -251,7 +256,8 @@ class Brain:
 
     def _settle(self, call: ModelCall, status: str, **found: Any) -> None:
         """Replace what was booked by what was found; in doubt what was booked stands."""
-        found = {"usd": call.reserved_usd, "output_tokens": call.output_tokens} | found
+        found.setdefault("usd", call.reserved_usd)
+        found.setdefault("output_tokens", call.output_tokens)
         tokens = sum(value for name, value in found.items() if name.endswith("_tokens"))
         with transaction.atomic():
             won = ModelCall.objects.filter(pk=call.pk, status=ModelCall.Status.RESERVED).update(
@@ -262,3 +268,8 @@ class Brain:
                     cost_usd=F("cost_usd") - call.reserved_usd + found["usd"],
                     tokens=F("tokens") - call.output_tokens + tokens,
                 )
+
+
+def _rounded_up(usd: Decimal) -> Decimal:
+    """Return what is booked, in whole millionths, so that calls add up to their run."""
+    return usd.quantize(SMALLEST_USD, ROUND_UP)

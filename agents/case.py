@@ -78,6 +78,7 @@ class Case(Generic[S, F]):
         prompt: str,
         rules: Callable[[], T],
         max_tokens: int = 1_000,
+        distrust: str = "",
     ) -> T:
         """Ask the brain; see `Brain.decide`."""
         return self._brain.decide(
@@ -88,6 +89,7 @@ class Case(Generic[S, F]):
             rules=rules,
             max_tokens=max_tokens,
             step=self._step,
+            distrust=distrust,
         )
 
     @property

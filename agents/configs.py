@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from agency import audit, live
 from agency.models import AuditEntry
@@ -51,10 +52,25 @@ def parse(agent: str, settings: dict[str, Any]) -> BaseModel:
     try:
         typed: BaseModel = fleet.get(agent).settings.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidSettings(field, first["msg"]) from error
+        raise InvalidSettings(*first_of(error, "settings")) from error
+    if not can_be_kept(typed):
+        raise InvalidSettings("settings", "holds a character that cannot be kept")
     return typed
+
+
+def first_of(error: ValidationError, whole: str) -> tuple[str, str]:
+    """Return the first field that does not fit, or `whole`, and why not."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return field or whole, first["msg"].removeprefix("Value error, ")
+
+
+def can_be_kept(typed: BaseModel) -> bool:
+    """Whether Postgres takes it as JSON: no NUL, no half of a surrogate pair."""
+    try:
+        return "\\u0000" not in typed.model_dump_json()
+    except PydanticSerializationError:
+        return False
 
 
 def create(

@@ -63,20 +63,23 @@ def parse(agent: str, facts: dict[str, Any]) -> BaseModel:
     try:
         typed: BaseModel = fleet.get(agent).facts.model_validate(facts)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(field or "input", first["msg"]) from error
+        raise InvalidInput(*configs.first_of(error, "input")) from error
+    if not configs.can_be_kept(typed):
+        raise InvalidInput("input", "holds a character that cannot be kept")
     return typed
 
 
 @registry.register("agents.replay", max_attempts=2)
 def replay(job: Job, lease: Lease) -> None:
     """Run an agent again; what it proposes is kept on the run and goes nowhere."""
+    runs.abandon_earlier(job)
     original = Run.objects.get(pk=job.payload["run_id"])
+    config = AgentConfig.objects.get(pk=job.payload["config_id"])
+    settings = configs.parse(original.agent, config.settings)
     facts = parse(original.agent, job.payload["facts"])
     run = Run.objects.create(
         agent=original.agent,
-        config_id=job.payload["config_id"],
+        config=config,
         trigger=Run.Trigger.REPLAY,
         event=original.event,
         note=original.note,
@@ -96,4 +99,4 @@ def replay(job: Job, lease: Lease) -> None:
             lease.complete()
         runs.tell(original)
 
-    runs.perform(run, facts, lease, conclude)
+    runs.perform(run, settings, facts, lease, conclude)

@@ -1,5 +1,6 @@
 """Retrain: refit the Qualifier's weights to what was won and lost, and show how well they fit."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from agents import configs, rubric
 from agents.models import AgentConfig, Run
-from control.models import Decision
+from control.models import Action, Decision
 from jobs import queue, registry
 from jobs.lease import Lease
 from jobs.models import Job
@@ -21,6 +22,10 @@ ENOUGH = 20
 ENOUGH_OF_EACH = 5
 PULL = 1.0
 POINTS_PER_LOGIT = 15.0
+NEWTON_STEPS = 100
+TINY = 1e-8
+LEAST_POINTS = 0.5
+MOST_AGAINST = 100.0
 FOLDS = 5
 BINS = 5
 EXAMPLES = 5
@@ -58,10 +63,11 @@ def refit(*, by: str) -> AgentConfig:
     old = configs.deployed("qualifier")
     weights = rubric.default_weights() | old.settings["weights"]
     start_at = np.array([weights[name] for name in names]) / POINTS_PER_LOGIT
-    x = np.array([_strengths(lead, names) for lead in leads])
+    used = _weights_used(leads)
+    x = np.array([_strengths(lead, names, used.get(str(lead.pk), weights)) for lead in leads])
     y = np.array([float(lead.outcome == Lead.Outcome.WON) for lead in leads])
     fitted = fit(x, y, start_at)
-    new_weights = _points(fitted[1:], names, weights)
+    new_weights = _points(fitted[1:], names)
     report = calibration(x, y, start_at) | {
         "simulation": simulate(weights, new_weights, old.settings)
     }
@@ -77,23 +83,33 @@ def refit(*, by: str) -> AgentConfig:
 def fit(x: Vector, y: Vector, start_at: Vector) -> Vector:
     """Return intercept and coefficients of a logistic regression pulled towards `start_at`.
 
-    Maximum a posteriori by iteratively reweighted least squares (Newton's method on the log
-    likelihood; Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 4.4.1) with a
+    Maximum a posteriori by Newton's method on the log likelihood (Hastie, Tibshirani, Friedman,
+    The Elements of Statistical Learning, 4.4.1), its steps halved until they improve it, with a
     Gaussian prior of precision PULL around `start_at`; the intercept is free. x is (n, k) with
     strengths 0 to 1, y is (n,) of 0 and 1.
     """
     design = np.column_stack([np.ones(len(x)), x])
     prior = np.concatenate([[0.0], start_at])
-    precision = np.diag([1e-6] + [PULL] * x.shape[1])
+    precision = np.concatenate([[1e-6], np.full(x.shape[1], PULL)])
+
+    def goodness(beta: Vector) -> float:
+        z = design @ beta
+        likelihood = np.sum(y * z - np.logaddexp(0.0, z))
+        return float(likelihood - np.sum(precision * (beta - prior) ** 2) / 2)
+
     beta = prior.copy()
-    for _ in range(50):
+    beta[0] = -np.mean(x @ start_at)
+    best = goodness(beta)
+    for _ in range(NEWTON_STEPS):
         p = _sigmoid(design @ beta)
-        gradient = design.T @ (y - p) - precision @ (beta - prior)
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + precision
+        gradient = design.T @ (y - p) - precision * (beta - prior)
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.diag(precision)
         step: Vector = np.linalg.solve(hessian, gradient)
-        beta = beta + np.clip(step, -2.0, 2.0)
-        if np.max(np.abs(step)) < 1e-8:
+        while (found := goodness(beta + step)) < best and np.max(np.abs(step)) > TINY:
+            step = step / 2
+        if np.max(np.abs(step)) <= TINY:
             break
+        beta, best = beta + step, found
     return beta
 
 
@@ -168,39 +184,68 @@ def _check(leads: list[Lead]) -> None:
         )
 
 
-def _strengths(lead: Lead, names: list[str]) -> list[float]:
+def _weights_used(leads: list[Lead]) -> dict[str, dict[str, float]]:
+    """Return, by lead, the weights its score was made with."""
+    scored = Run.objects.filter(
+        agent="qualifier",
+        status=Run.Status.COMPLETED,
+        replay_of=None,
+        subject_id__in=[str(lead.pk) for lead in leads],
+        proposals__contains=[{"kind": "qualify_lead"}],
+    )
+    rows = scored.order_by("started_at").values_list("subject_id", "config__settings")
+    return {lead: settings["weights"] for lead, settings in rows}
+
+
+def _strengths(lead: Lead, names: list[str], weights: dict[str, float]) -> list[float]:
     """Return each signal's strength as it was judged, from the points it gave."""
-    found = {part["signal"]: part for part in lead.score_parts}
-    row = []
-    for name in names:
-        part = found.get(name)
-        most = part["max"] or rubric.SIGNALS[name].points if part else 0
-        row.append(min(1.0, max(0.0, part["points"] / most)) if part and most else 0.0)
-    return row
+    points = {part["signal"]: part["points"] for part in lead.score_parts}
+    return [
+        min(1.0, max(0.0, points.get(name, 0) / weights[name])) if weights.get(name) else 0.0
+        for name in names
+    ]
 
 
-def _points(beta: Vector, names: list[str], old: dict[str, float]) -> dict[str, float]:
-    """Return the coefficients as points: what speaks for a lead adds up to 100 again."""
+def _points(beta: Vector, names: list[str]) -> dict[str, float]:
+    """Return the coefficients as points: what speaks for a lead adds up to 100 again.
+
+    No sign turns, and none falls silent: a signal without points could not be learned from again.
+    """
     raw = {name: float(value) * POINTS_PER_LOGIT for name, value in zip(names, beta, strict=True)}
-    raw = {
-        name: max(0.0, value) if rubric.SIGNALS[name].points > 0 else min(0.0, value)
+    kept = {
+        name: max(LEAST_POINTS, value)
+        if rubric.SIGNALS[name].points > 0
+        else min(-LEAST_POINTS, value)
         for name, value in raw.items()
     }
-    gained = sum(value for value in raw.values() if value > 0)
-    if gained == 0:
-        return old
-    return {
-        name: round(value * 100 / gained, 1) if value > 0 else round(value, 1)
-        for name, value in raw.items()
-    }
+    scale = 100 / sum(value for value in kept.values() if value > 0)
+    return {name: round(max(-MOST_AGAINST, value * scale), 1) for name, value in kept.items()}
 
 
 def _examples() -> list[str]:
-    """Return the operator's latest own wordings of answers."""
-    edits = Decision.objects.filter(
-        verdict=Decision.Verdict.EDIT, action__kind="reply_to_lead", diff__has_key="body"
-    ).order_by("-pk")[:EXAMPLES]
-    return [str(edit.diff["body"]["to"])[:1500] for edit in edits]
+    """Return the operator's latest own wordings, without whom they were written to."""
+    dropped = (Action.Status.REJECTED, Action.Status.REVISE, Action.Status.EXPIRED)
+    edits = (
+        Decision.objects.filter(
+            verdict=Decision.Verdict.EDIT, action__kind="reply_to_lead", diff__has_key="body"
+        )
+        .exclude(action__status__in=dropped)
+        .select_related("action")
+        .order_by("action", "-pk")
+        .distinct("action")
+    )
+    newest = sorted(edits, key=lambda edit: -edit.pk)[:EXAMPLES]
+    return [_anonymous(str(edit.diff["body"]["to"]), edit.action)[:1500] for edit in newest]
+
+
+def _anonymous(text: str, action: Action) -> str:
+    """Return `text` without the lead: it will be in the prompts of other people's answers."""
+    lead = Lead.objects.get(pk=action.subject_id)
+    text = re.sub(r"“[^”]*”", "“[their words]”", text)
+    for said in (lead.email, lead.phone, lead.website, lead.company, lead.name, *lead.name.split()):
+        if len(said) > 2:
+            text = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", "[lead]", text)
+    return text
 
 
 def _sigmoid(value: Vector) -> Vector:

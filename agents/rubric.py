@@ -6,29 +6,67 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents import untrusted
+from agents import phrases, untrusted
 
 FREE_MAIL = frozenset(
     (
-        *("gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "live.com"),
-        *("icloud.com", "aol.com", "gmx.com", "gmx.de", "web.de", "proton.me", "protonmail.com"),
-        *("mail.com", "yandex.com"),
+        *("gmail.com", "googlemail.com", "outlook.com", "live.com", "msn.com", "icloud.com"),
+        *("me.com", "mac.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "t-online.de"),
+        *("proton.me", "protonmail.com", "mail.com", "yandex.com", "mail.ru", "ymail.com"),
+        *("comcast.net", "att.net", "verizon.net", "cox.net", "sbcglobal.net", "zoho.com"),
     )
 )
-SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
-QUOTE_CHARS = 180
+FREE_MAIL_OF_ANY_COUNTRY = re.compile(r"(?:yahoo|hotmail|live|outlook)\.[a-z.]{2,6}")
+TRACKING = re.compile(
+    r"_|utm|page|form|url|referr?er|campaign|source|landing|consent|privacy|captcha|user_?agent|ip$"
+    r"|.*(?:clid|_id|token)$",
+    re.I,
+)
+"""Fields a form adds by itself; what stands in them is not the lead's."""
+VOLUME = re.compile(
+    r"budget|volume|spend|employees|headcount|(?:team|company|business)[ _-]?size|locations?$"
+    r"|(?:calls|leads|jobs|customers)(?:$|[ _-]per)",
+    re.I,
+)
 ENOUGH_WORDS = 25
+THIN_WORDS = 5
+PROMPT_BYTES = 6_000
+"""Of the lead's words a model reads this much: a long message must not look like a token spike."""
+MENTIONED = 0.3
+WHY_CHARS = 300
+
+SAME_TRADE = {
+    "plumbing": ("plumber", "drain", "sewer"),
+    "hvac": ("heating", "air conditioning", "a/c", "furnace", "cooling"),
+    "roofing": ("roofer", "roof repair", "roofs"),
+    "electrical": ("electrician", "electric "),
+    "dental": ("dentist", "orthodont", "dentures"),
+    "legal": ("law firm", "attorney", "lawyer"),
+    "real estate": ("realtor", "property management"),
+    "landscaping": ("landscaper", "lawn care"),
+    "home services": ("handyman", "pest control", "garage door", "house cleaning", "remodel"),
+}
+"""What people of a trade call themselves, where it does not start with the trade's name."""
+
+SELF = r"\b(?:we|i)(?:'re| are| am|'m| run| own| represent| operate| manage) (?:[\w-]+ ){0,4}"
+OF_OTHERS = re.compile(
+    r"\b(?:our|my|last|former|another|unhappy|tired|done|fed up|working)\b", re.I
+)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One thing worth points: positive ones add up to 100, negative ones take away."""
+    """One thing worth points: positive ones add up to 100, negative ones take away.
+
+    What can be counted is `counted` by code, whoever decides; all else a model must prove by the
+    lead's own words.
+    """
 
     name: str
     dimension: str
     points: int
     question: str
-    in_words: bool = False  # must be proven by the lead's own words
+    counted: bool = False
 
 
 SIGNALS: dict[str, Signal] = {
@@ -36,83 +74,23 @@ SIGNALS: dict[str, Signal] = {
     for signal in (
         Signal("industry", "fit", 14, "Is it one of the industries of the ideal customer?"),
         Signal("place", "fit", 6, "Is it in one of the ideal customer's places?"),
-        Signal("own_domain", "fit", 5, "Do they write from a domain of their own?"),
-        Signal("company", "fit", 5, "Do they name a company?"),
-        Signal("problem", "intent", 10, "Do they describe a problem we solve?", in_words=True),
-        Signal("price", "intent", 8, "Do they ask what it costs?", in_words=True),
-        Signal("talk", "intent", 5, "Do they ask for a call, a demo or a meeting?", in_words=True),
-        Signal(
-            "service", "intent", 7, "Do they ask whether or how we do something?", in_words=True
-        ),
-        Signal("detail", "engagement", 8, "Did they take the trouble to explain?"),
-        Signal("phone", "engagement", 5, "Did they leave a phone number?"),
-        Signal("question", "engagement", 4, "Is there a question to answer?", in_words=True),
-        Signal("wrote_before", "engagement", 3, "Have they written before?"),
-        Signal("soon", "timing", 12, "Do they want it soon, or name a date?", in_words=True),
-        Signal("budget", "timing", 8, "Do they name a budget or a volume?", in_words=True),
+        Signal("own_domain", "fit", 5, "Do they have a domain of their own?", counted=True),
+        Signal("company", "fit", 5, "Do they name a company?", counted=True),
+        Signal("problem", "intent", 10, "Do they describe a problem we solve?"),
+        Signal("price", "intent", 8, "Do they ask what it costs?"),
+        Signal("talk", "intent", 5, "Do they ask for a call, a demo or a meeting?"),
+        Signal("service", "intent", 7, "Do they ask whether or how we do something?"),
+        Signal("detail", "engagement", 8, "Did they take the trouble to explain?", counted=True),
+        Signal("phone", "engagement", 5, "Did they leave a phone number?", counted=True),
+        Signal("question", "engagement", 4, "Is there a question to answer?"),
+        Signal("wrote_before", "engagement", 3, "Have they written before?", counted=True),
+        Signal("soon", "timing", 12, "Do they want it soon, or name a date?"),
+        Signal("budget", "timing", 8, "Do they name a budget or a volume?"),
         Signal("excluded", "against", -30, "Are they somebody the agency does not serve?"),
-        Signal("job_seeker", "against", -40, "Are they looking for a job?", in_words=True),
-        Signal("spam", "against", -60, "Is it spam, or do they sell something?", in_words=True),
+        Signal("job_seeker", "against", -40, "Are they looking for a job?"),
+        Signal("spam", "against", -60, "Is it spam, or do they sell something?"),
     )
 }
-
-PHRASES = {
-    "problem": (
-        r"miss(?:ed|ing)?",
-        r"lose|losing|lost",
-        r"no[- ]?shows?",
-        r"slow|late|overwhelmed",
-        r"too many",
-        r"can'?t keep up",
-        r"struggl\w+",
-        r"problem|behind on|forget\w*",
-        r"never (?:call|answer)\w*",
-        r"after hours",
-        r"by hand|manual\w*",
-    ),
-    "price": (r"prices?|pricing|costs?|how much|quote|rates?|fees?|per month",),
-    "talk": (
-        r"call me|give me a call|a call",
-        r"demo|meet|meeting|talk|speak|chat",
-        r"schedule|book a|appointment",
-    ),
-    "service": (
-        r"do you|can you|could you|does it|are you able|how do(?:es)?",
-        r"work with|integrat\w+",
-        r"help (?:us|me)",
-    ),
-    "soon": (
-        r"asap|urgent\w*|right away|immediately|soon",
-        r"today|tomorrow",
-        r"(?:this|next) (?:week|month|quarter)",
-        r"by (?:monday|tuesday|wednesday|thursday|friday)",
-        r"by the end",
-        r"in (?:january|february|march|april|may|june|july|august)",
-        r"in (?:september|october|november|december)",
-        r"before (?:the )?(?:season|summer|winter|christmas)",
-    ),
-    "job_seeker": (
-        r"my (?:cv|resume|résumé)",
-        r"job opening|are you hiring|internship|apply for",
-        r"looking for (?:a )?(?:job|work|position)",
-    ),
-    "spam": (
-        r"seo services|backlinks?|guest posts?|rank(?:ing)? (?:your|you)",
-        r"crypto\w*|bitcoin",
-        r"casino|viagra|loan offer|lottery|investment opportunity",
-        r"we (?:offer|provide|are a leading)",
-        r"increase your (?:traffic|sales|ranking)",
-        r"web ?site redesign",
-        r"outsourc\w+ (?:company|team)",
-        r"dear (?:sir|webmaster)",
-    ),
-}
-PATTERNS = {name: rf"\b(?:{'|'.join(phrases)})\b" for name, phrases in PHRASES.items()} | {
-    "question": r"\?",
-    "budget": r"\$\s?\d|\b(?:\d[\d,.]*\s?(?:usd|dollars|eur|euros?|k|a month|per month)|budget"
-    r"|\d+ (?:calls|leads|jobs|customers|patients|appointments|locations|trucks|employees))\b",
-}
-COMPILED = {name: re.compile(pattern, re.I) for name, pattern in PATTERNS.items()}
 
 
 class LeadFacts(BaseModel):
@@ -139,8 +117,13 @@ class LeadFacts(BaseModel):
 
     def words(self) -> str:
         """Return everything the lead wrote, as one text."""
-        extra = "\n".join(f"{key}: {value}" for key, value in self.fields.items())
-        return "\n".join(part for part in (self.subject, self.message, extra) if part)
+        extra = [f"{key}: {_shown(value)}" for key, value in self.fields.items()]
+        return "\n".join(part for part in (self.subject, self.message, *extra) if part)
+
+    def said(self) -> str:
+        """Return what they said themselves: no field's name, and nothing a form adds."""
+        extra = [_shown(v) for key, v in self.fields.items() if not TRACKING.match(key)]
+        return "\n".join(part for part in (self.subject, self.message, *extra) if part)
 
     def identity(self) -> str:
         """Return who they say they are, as one text."""
@@ -150,13 +133,18 @@ class LeadFacts(BaseModel):
         """Return the prompt's data part: the agency's wishes plain, the lead's words fenced."""
         wishes = "\n".join(f"{key}: {', '.join(value)}" for key, value in self.icp.items())
         lead = f"{self.identity()}\nPhone: {self.phone}\nEarlier messages: {self.earlier}"
+        words = self.words().encode(errors="replace")[:PROMPT_BYTES].decode(errors="ignore")
         parts = [
             f"Ideal customer of {self.agency}:\n{wishes}",
-            untrusted.fence("lead", f"{lead}\n\n{self.words()}"),
+            untrusted.fence("lead", f"{lead}\n\n{words}"),
         ]
         if note:
             parts.append(f"The operator's note on the last draft: {note}")
         return "\n\n".join(parts)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 class Judged(BaseModel):
@@ -164,101 +152,159 @@ class Judged(BaseModel):
 
     signal: str
     strength: float = Field(ge=0, le=1)
-    why: str = Field(max_length=300)
+    why: str = Field(max_length=WHY_CHARS)
     quote: str = Field(default="", max_length=400)
 
 
-def verified(judged: list[Judged], facts: LeadFacts) -> list[Judged]:
-    """Return a model's judgements without unknown signals and without words nobody wrote."""
+def verified(judged: list[Judged], facts: LeadFacts) -> tuple[list[Judged], list[str]]:
+    """Return a model's judgements as far as they are proven, and the signals that were not.
+
+    What the lead never wrote proves nothing: such a judgement is dropped, and so is one of a signal
+    that is unknown or counted; the rules judge those. What it says in its own words keeps no link.
+    """
     source = f"{facts.identity()}\n{facts.words()}"
-    kept: dict[str, Judged] = {}
+    kept = {item.signal: item for item in judge(facts)}
+    by_rules = dict(kept)
+    unproven: list[str] = []
     for item in judged:
         signal = SIGNALS.get(item.signal)
-        if signal is None or item.signal in kept:
+        if signal is None or signal.counted or kept[item.signal] is not by_rules[item.signal]:
             continue
         proven = untrusted.is_quoted(item.quote, source)
-        if signal.in_words and item.strength > 0 and not proven:
+        if item.strength > 0 and not proven:
+            unproven.append(item.signal)
             continue
-        kept[item.signal] = item if proven else item.model_copy(update={"quote": ""})
-    return list(kept.values())
+        why = signal.question if untrusted.holds_address(item.why) else item.why
+        quote = item.quote if proven else ""
+        kept[item.signal] = item.model_copy(update={"why": why, "quote": quote})
+    return list(kept.values()), unproven
 
 
 def judge(facts: LeadFacts) -> list[Judged]:
-    """Judge every signal by rules: patterns in the words, matches with the ideal customer."""
-    text = facts.words()
-    everything = f"{facts.identity()}\n{text}"
-    words = len(facts.message.split())
-    domain = facts.email.rpartition("@")[2]
-    found = [
-        _listed("industry", "industries", "is what you look for", everything, facts),
-        _listed("place", "places", "is where you work", everything, facts),
-        _plain(
-            "own_domain",
-            bool(domain) and domain not in FREE_MAIL,
-            f"writes from {domain}",
-            "writes from a free mailbox" if domain else "left no e-mail address",
-        ),
-        _plain("company", bool(facts.company), f"names {facts.company}", "names no company"),
+    """Judge every signal by rules: phrases in the words, matches with the ideal customer."""
+    said = facts.said()
+    domain = facts.email.rpartition("@")[2].lower()
+    own = bool(domain) and not _is_free(domain)
+    words = len(said.split())
+    counted = [
+        _holds("own_domain", own or bool(facts.website), "has a domain", "has no domain"),
+        _holds("company", bool(facts.company), f"names {facts.company}", "names no company"),
+        _holds("phone", _has_phone(facts), "left a phone number", "left no phone number"),
+        _holds("wrote_before", facts.earlier > 0, "has written before", "writes the first time"),
         Judged(
             signal="detail",
             strength=round(min(1.0, words / ENOUGH_WORDS), 2),
             why=f"wrote {words} words",
         ),
-        _plain("phone", bool(facts.phone), "left a phone number", "left no phone number"),
-        _plain(
-            "wrote_before",
-            facts.earlier > 0,
-            f"has written {facts.earlier} times before",
-            "writes for the first time",
-        ),
-        _listed("excluded", "exclusions", "is on your list of exclusions", everything, facts),
     ]
-    found += [_pattern(name, text) for name in COMPILED]
-    problem = next(item for item in found if item.signal == "problem")
-    if problem.strength == 0:
-        named = _listed("problem", "keywords", "is a problem you solve", text, facts)
-        found[found.index(problem)] = named if named.strength else problem
-    return found
+    found = counted + [_phrase(name, phrases.find(name, said), said) for name in phrases.COMPILED]
+    found += [
+        _phrase("spam", phrases.find_spam(said), said),
+        _listed("industry", "industries", "is what you look for", facts),
+        _listed("place", "places", "is where you work", facts),
+        _excluded(facts),
+    ]
+    by_name = {item.signal: item for item in found}
+    if not by_name["problem"].strength:
+        named = _listed("problem", "keywords", "is a problem you solve", facts)
+        by_name["problem"] = named if named.quote else by_name["problem"]
+    if not by_name["budget"].strength:
+        by_name["budget"] = _volume(facts) or by_name["budget"]
+    return [by_name[name] for name in SIGNALS]
 
 
-def _plain(signal: str, holds: bool, yes: str, no: str) -> Judged:
-    return Judged(signal=signal, strength=float(holds), why=yes if holds else no)
+def _is_free(domain: str) -> bool:
+    return domain in FREE_MAIL or FREE_MAIL_OF_ANY_COUNTRY.fullmatch(domain) is not None
 
 
-def _pattern(signal: str, text: str) -> Judged:
-    match = COMPILED[signal].search(text)
+def _has_phone(facts: LeadFacts) -> bool:
+    return bool(facts.phone) or phrases.PHONE.search(facts.said()) is not None
+
+
+def _holds(signal: str, holds: bool, yes: str, no: str) -> Judged:
+    return Judged(signal=signal, strength=float(holds), why=(yes if holds else no)[:WHY_CHARS])
+
+
+def _phrase(signal: str, match: re.Match[str] | None, said: str) -> Judged:
     if match is None:
         return Judged(signal=signal, strength=0, why="nothing of the kind")
-    return Judged(
-        signal=signal,
-        strength=1,
-        why=f"says “{match.group(0).strip()}”" if signal != "question" else "asks something",
-        quote=_sentence(text, match.start()),
-    )
+    why = "asks something" if signal == "question" else f"says “{match.group(0).strip()[:80]}”"
+    return Judged(signal=signal, strength=1, why=why, quote=phrases.sentence(said, match.start()))
 
 
-def _listed(signal: str, wish: str, why: str, text: str, facts: LeadFacts) -> Judged:
+def _volume(facts: LeadFacts) -> Judged | None:
+    """Read a form's own field for a budget or a volume."""
+    for key, value in facts.fields.items():
+        if VOLUME.search(key) and re.search(r"\d", _shown(value)):
+            said = f"{key}: {_shown(value)}"[: phrases.QUOTE_CHARS].split("\n")[0].strip()
+            return Judged(signal="budget", strength=1, why=f"filled in {key[:80]}", quote=said)
+    return None
+
+
+def _listed(signal: str, wish: str, why: str, facts: LeadFacts) -> Judged:
     """Match any of the ideal customer's words of one sort; a wish nobody stated earns half."""
-    wanted = facts.icp.get(wish, [])
+    wanted = [word.strip() for word in facts.icp.get(wish, []) if word.strip()]
     if not wanted:
-        strength = 0.0 if SIGNALS[signal].points < 0 else 0.5
-        return Judged(signal=signal, strength=strength, why=f"you have named no {wish} yet")
-    for word in wanted:
-        match = re.search(rf"\b{re.escape(word)}", text, re.I)
-        if match:
-            return Judged(
-                signal=signal,
-                strength=1,
-                why=f"{word} {why}",
-                quote=_sentence(text, match.start()),
-            )
+        return Judged(signal=signal, strength=0.5, why=f"you have named no {wish} yet")
+    texts = (facts.said(),) if signal == "problem" else (facts.said(), facts.identity())
+    for text in texts:
+        for word in wanted:
+            match = _named(word, text)
+            if match:
+                quote = phrases.sentence(text, match.start())
+                return Judged(signal=signal, strength=1, why=f"{word[:80]} {why}", quote=quote)
+    if signal == "industry" and (word := _in_domain(wanted, facts)):
+        return Judged(signal=signal, strength=1, why=f"{word[:80]} is in their domain")
     return Judged(signal=signal, strength=0, why=f"none of your {wish}")
 
 
-def _sentence(text: str, at: int) -> str:
-    for match in SENTENCE.finditer(text):
-        if match.start() <= at < match.end():
-            return match.group(0).strip()[:QUOTE_CHARS]
+def _in_domain(wanted: list[str], facts: LeadFacts) -> str:
+    """Return the industry a web or mail address is named after: harborplumbing.example."""
+    domains = f"{facts.website} {facts.email.rpartition('@')[2]}".casefold()
+    return next((word for word in wanted if len(word) > 3 and word.casefold() in domains), "")
+
+
+def _named(word: str, text: str) -> re.Match[str] | None:
+    """Find `word` or what its trade is also called; short words must stand alone."""
+    for name in (word, *SAME_TRADE.get(word.casefold(), ())):
+        end = r"\b" if len(name) < 4 else ""
+        match = re.search(rf"\b{re.escape(name)}{end}", text, re.I)
+        if match:
+            return match
+    return None
+
+
+def _excluded(facts: LeadFacts) -> Judged:
+    """Weigh whom the agency does not serve: what they are fully, what they only mention little."""
+    identity, said = facts.identity(), facts.said().translate(phrases.STRAIGHT)
+    found = Judged(signal="excluded", strength=0, why="none of your exclusions")
+    for word in facts.icp.get("exclusions", []):
+        name = re.escape(word.strip())
+        if not name:
+            continue
+        why = f"is on your list of exclusions: {word[:80]}"
+        if match := re.search(rf"\b{name}", identity, re.I):
+            quote = phrases.sentence(identity, match.start())
+            return Judged(signal="excluded", strength=1, why=why, quote=quote)
+        match = re.search(rf"{SELF}{name}", said, re.I)
+        if match and not OF_OTHERS.search(match.group(0)):
+            quote = phrases.sentence(facts.said(), match.start())
+            return Judged(signal="excluded", strength=1, why=why, quote=quote)
+        match = re.search(rf"\b{name}", said, re.I)
+        if match and not found.strength:
+            quote = phrases.sentence(facts.said(), match.start())
+            why = f"mentions {word[:80]}, which you exclude"
+            found = Judged(signal="excluded", strength=MENTIONED, why=why, quote=quote)
+    return found
+
+
+def unclear(facts: LeadFacts, *, by_rules: bool) -> str:
+    """Return why the words cannot be judged, or nothing: a no would then be a guess."""
+    said = facts.said()
+    if len(said.split()) < THIN_WORDS:
+        return "they wrote too little to be judged"
+    if by_rules and not phrases.is_english(said):
+        return "it is not in English, which is all the rules read"
     return ""
 
 

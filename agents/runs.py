@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models, transaction
+from django.db.models import F
 from django.utils import timezone
 from pydantic import BaseModel
 
@@ -15,7 +17,7 @@ from agents import configs, fleet
 from agents.brain import Brain
 from agents.case import Case
 from agents.contract import Agent
-from agents.models import Run
+from agents.models import ModelCall, Run
 from control import actions, trips
 from control.models import KillSwitch
 from jobs import events, queue, registry
@@ -23,20 +25,25 @@ from jobs.lease import Held, Lease, LeaseLost
 from jobs.models import Event, Job
 
 TOKEN_SPIKE = 2
+SILENT = "its worker went silent"
+
+
+class MissingSubject(LookupError):
+    """What the agent should look at is not there any more."""
 
 
 @registry.register("agents.run", max_attempts=4)
 def run_agent(job: Job, lease: Lease) -> None:
     """Run one agent on the job's subject."""
     agent = fleet.get(job.payload["agent"])
-    subject = agent.subject._default_manager.get(pk=job.subject_id)
-    Run.objects.filter(job_id=job.pk, status=Run.Status.RUNNING).update(
-        status=Run.Status.ABANDONED, error="its worker went silent", finished_at=timezone.now()
-    )
+    abandon_earlier(job)
+    subject = _subject(agent.subject, job.subject_id)
+    config = configs.deployed(agent.name)
+    settings = configs.parse(agent.name, config.settings)
     facts = agent.read(subject)
     run = Run.objects.create(
         agent=agent.name,
-        config=configs.deployed(agent.name),
+        config=config,
         trigger=job.payload.get("trigger", Run.Trigger.EVENT),
         event=_event_name(job),
         note=job.payload.get("note", ""),
@@ -49,19 +56,32 @@ def run_agent(job: Job, lease: Lease) -> None:
         started_at=timezone.now(),
     )
     tell(run)
-    perform(run, facts, lease, lambda case: _conclude(run, case, lease, subject))
+    perform(run, settings, facts, lease, lambda case: _conclude(run, case, lease, subject))
+
+
+def abandon_earlier(job: Job) -> None:
+    """End the run an earlier try of `job` left open; a call in flight costs what was booked."""
+    left = Run.objects.filter(job_id=job.pk, status=Run.Status.RUNNING)
+    calls = ModelCall.objects.filter(run__in=left, status=ModelCall.Status.RESERVED)
+    calls.update(status=ModelCall.Status.CANCELLED, usd=F("reserved_usd"), error=SILENT)
+    left.update(status=Run.Status.ABANDONED, error=SILENT, finished_at=timezone.now())
 
 
 def perform(
-    run: Run, facts: BaseModel, lease: Lease, conclude: Callable[[Case[Any, Any]], None]
+    run: Run,
+    settings: BaseModel,
+    facts: BaseModel,
+    lease: Lease,
+    conclude: Callable[[Case[Any, Any]], None],
 ) -> None:
     """Let the run's agent decide on `facts`, then `conclude`; a run that cannot ends saying why."""
     agent = fleet.get(run.agent)
-    settings = configs.parse(run.agent, run.config.settings)
     brain = Brain(run, agent.limits, lease, lease.job.tags)
     case = Case(brain, settings, facts, run.note)
     try:
         agent.run(case)
+        if brain.is_over_time():
+            brain.trip_over_time()
         conclude(case)
     except Held as held:
         _end(run, case, Run.Status.STOPPED, f"stopped by a kill switch: {held.tag}")
@@ -72,6 +92,14 @@ def perform(
     except Exception as error:
         _end(run, case, Run.Status.FAILED, f"{type(error).__name__}: {error}")
         raise
+
+
+def _subject(model: type[models.Model], pk: str) -> models.Model:
+    """Return the row an agent looks at. Raises MissingSubject."""
+    try:
+        return model._default_manager.get(pk=pk)
+    except ObjectDoesNotExist:
+        raise MissingSubject(f"there is no {model._meta.verbose_name} {pk} any more") from None
 
 
 def _event_name(job: Job) -> str:
@@ -126,6 +154,15 @@ def _trip_spike(run: Run, tokens: int) -> None:
 def _end(run: Run, case: Case[Any, Any], status: str, error: str) -> None:
     with transaction.atomic():
         write(run, case, status, error)
+        audit.record(
+            f"run.{status}",
+            f"{run.agent.capitalize()} did not finish: {error}"[:500],
+            actor=run.agent,
+            actor_kind=AuditEntry.ActorKind.AGENT,
+            obj=run,
+            client=run.client,
+            correlation_id=run.correlation_id,
+        )
     tell(run)
 
 
@@ -161,15 +198,23 @@ def tell(run: Run) -> None:
     live.broadcast("agents", "status", f"agent:{run.agent}", f"run:{run.pk}", "leads")
 
 
+@registry.register("agents.abandon", short=True)
+def abandon(job: Job, lease: Lease) -> None:
+    """End the run of a job that gave up with its worker."""
+    event = Event.objects.get(pk=uuid.UUID(job.payload["event_id"]))
+    gone = Job.objects.filter(pk=event.subject_id).first()
+    if gone is not None:
+        abandon_earlier(gone)
+
+
 @registry.register("agents.revise", short=True)
 def revise(job: Job, lease: Lease) -> None:
     """Run an agent again with the operator's note on what it proposed."""
     event = Event.objects.get(pk=uuid.UUID(job.payload["event_id"]))
     first = Run.objects.get(pk=event.data["run_id"])
-    model = apps.get_model(first.subject_type)
     start(
         fleet.get(first.agent),
-        model._default_manager.get(pk=first.subject_id),
+        _subject(apps.get_model(first.subject_type), first.subject_id),
         trigger=Run.Trigger.REVISION,
         note=event.data["note"],
         unique_key=f"revise:{event.pk}",
@@ -211,3 +256,4 @@ def subscribe_fleet() -> None:
                 lane=agent.lane,
             )
     events.subscribe("action.sent_back", "agents.revise")
+    events.subscribe("job.discarded", "agents.abandon")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from agency import audit, live
 from agency.models import AgencyProfile, AuditEntry, Client
-from control import execution, kinds, policy, trips
+from control import execution, kinds, outcomes, policy, trips
 from control.models import Action, Decision, Level
 from jobs import events
 
@@ -92,6 +92,7 @@ def propose(proposal: Proposal, origin: Origin) -> Action:
         correlation_id=action.correlation_id,
         data={"reason": action.reason, "policy": action.policy, "hash": action.content_hash},
     )
+    _supersede(action)
     _route(action, judgement)
     trips.after_proposal(action)
     live.broadcast("approvals", "status", f"agent:{action.agent}")
@@ -130,6 +131,15 @@ def approve_by_policy(action: Action, judgement: policy.Judgement) -> None:
         created_at=now,
         expires_at=now + APPROVAL_LASTS,
     )
+    audit.record(
+        "action.approve",
+        f"Policy let it run: {action.summary}",
+        actor=decision.by,
+        obj=action,
+        client=action.client,
+        correlation_id=action.correlation_id,
+        data={"hash": action.content_hash, "policy": action.policy},
+    )
     execution.start(action, decision)
 
 
@@ -140,22 +150,62 @@ def undo_window(action: Action) -> dt.timedelta:
     return dt.timedelta(seconds=AgencyProfile.load().undo_send_seconds)
 
 
+def render(action: Action) -> bool:
+    """Render the action anew and keep it if it differs; return whether it did. Raises Blocked."""
+    kind = kinds.get(action.kind)
+    rendered = kind.render(action, kinds.parsed(action))
+    if rendered == action.rendered:
+        return False
+    action.rendered = rendered
+    action.content_hash = kinds.content_hash(action)
+    action.save(update_fields=["rendered", "content_hash"])
+    return True
+
+
 def rejudge_held() -> int:
     """Route the actions policy held back that it would let go on now; return how many."""
-    count = 0
-    for action in Action.objects.filter(status=Action.Status.HELD):
+    return sum(
+        _rejudge(pk)
+        for pk in Action.objects.filter(status=Action.Status.HELD).values_list("pk", flat=True)
+    )
+
+
+def _rejudge(pk: uuid.UUID) -> bool:
+    with transaction.atomic():
+        held = Action.objects.select_for_update(of=("self",)).filter(status=Action.Status.HELD)
+        action = held.filter(pk=pk).first()
+        if action is None:
+            return False
+        try:
+            render(action)
+        except kinds.Blocked as block:
+            action.advance(Action.Status.HELD, Action.Status.FAILED, error=str(block))
+            outcomes.tell(action, "action.failed", f"Failed: {action.summary}: {block}", {})
+            return False
         judgement = policy.judge(action)
         if judgement.level == Level.FORBID:
-            continue
-        with transaction.atomic():
-            if action.advance(
-                Action.Status.HELD,
-                Action.Status.PROPOSED,
-                error="",
-                level=judgement.level,
-                policy=judgement.as_json(),
-            ):
-                _route(action, judgement)
-                live.broadcast("approvals", "status")
-                count += 1
-    return count
+            return False
+        action.advance(
+            Action.Status.HELD,
+            Action.Status.PROPOSED,
+            error="",
+            level=judgement.level,
+            policy=judgement.as_json(),
+        )
+        outcomes.tell(action, "action.freed", f"No longer held back: {action.summary}", {})
+        _route(action, judgement)
+        return True
+
+
+def _supersede(action: Action) -> None:
+    """Put aside what the same agent proposed before: one answer to a question is enough."""
+    older = Action.objects.filter(
+        agent=action.agent,
+        kind=action.kind,
+        subject_type=action.subject_type,
+        subject_id=action.subject_id,
+        status__in=[Action.Status.WAITING, Action.Status.HELD],
+    ).exclude(pk=action.pk)
+    for old in older:
+        if old.advance(old.status, Action.Status.EXPIRED, error="a newer proposal replaced it"):
+            outcomes.tell(old, "action.superseded", f"Replaced by a newer one: {old.summary}", {})

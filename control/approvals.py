@@ -13,6 +13,7 @@ from agency.models import AuditEntry
 from control import actions, execution, kinds, policy
 from control.models import Action, Decision, Level
 from jobs import events
+from jobs.lease import Held
 
 DECIDABLE = (Action.Status.WAITING, Action.Status.HELD)
 
@@ -40,6 +41,7 @@ def approve(action: Action, *, by: User, seen_hash: str) -> Decision:
     Raises Stale (decided by somebody else, expired, or the content is not what was seen) and
     NotAllowed (policy forbids it now).
     """
+    _render_anew(action)
     with transaction.atomic():
         action = _lock(action, seen_hash)
         judgement = policy.judge(action)
@@ -56,8 +58,25 @@ def approve(action: Action, *, by: User, seen_hash: str) -> Decision:
             error="",
             not_before=now + actions.undo_window(action),
         )
-        execution.start(action, decision)
+        try:
+            execution.start(action, decision)
+        except (kinds.Blocked, execution.Refused, Held) as reason:
+            raise NotAllowed(str(reason)) from reason
         return decision
+
+
+def _render_anew(action: Action) -> None:
+    """Bring a message up to date with the profile and the world: nobody approves an old one.
+
+    In a commit of its own: the page that showed the old one is stale from then on.
+    """
+    try:
+        with transaction.atomic():
+            locked = Action.objects.select_for_update(of=("self",)).get(pk=action.pk)
+            if locked.status in DECIDABLE:
+                actions.render(locked)
+    except kinds.Blocked as reason:
+        raise NotAllowed(str(reason)) from reason
 
 
 def edit(action: Action, changes: dict[str, Any], *, by: User, seen_hash: str) -> Action:
@@ -82,8 +101,11 @@ def edit(action: Action, changes: dict[str, Any], *, by: User, seen_hash: str) -
         }
         if not diff:
             return action
-        action.summary = kind.summary(action, params)[:300]
-        action.rendered = kind.render(action, params)
+        try:
+            action.summary = kind.summary(action, params)[:300]
+            action.rendered = kind.render(action, params)
+        except kinds.Blocked as reason:
+            raise NotAllowed(str(reason)) from reason
         action.content_hash = kinds.content_hash(action)
         action.save(update_fields=["params", "summary", "rendered", "content_hash"])
         _decide(action, Decision.Verdict.EDIT, by, diff=diff)

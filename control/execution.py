@@ -7,19 +7,18 @@ retry. After it nobody knows, and the action is `unknown` until a person says wh
 """
 
 import logging
+import uuid
 
 from django.db import transaction
 from django.utils import timezone
 
-from agency import audit, live
 from agency.db import give_back_connections
-from agency.models import AuditEntry
-from control import alerts, kinds, policy, switches, trips
-from control.models import Action, Alert, Decision, Level
-from integrations.errors import OutcomeUnknown, ServiceError
-from jobs import queue, registry
+from control import alerts, kinds, outcomes, policy, switches, trips
+from control.models import Action, Decision, Level
+from integrations.errors import OutcomeUnknown, RecipientRefused, ServiceError
+from jobs import events, queue, registry
 from jobs.lease import Held, Lease, LeaseLost
-from jobs.models import Job, Lane
+from jobs.models import Event, Job, Lane
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +68,15 @@ def _begin(action: Action, decision: Decision, lease: Lease) -> bool:
         lease.check_row()
         action.refresh_from_db(from_queryset=Action.objects.select_for_update())
         if action.status == Action.Status.EXECUTING and decision.pk == _live_decision(action):
-            _mark_unknown(action, "its worker stopped in the middle of it")
+            outcomes.mark_unknown(action, "its worker stopped in the middle of it")
             return False
-        if action.status != Action.Status.APPROVED:
+        if action.status != Action.Status.APPROVED or decision.pk != _live_decision(action):
             return False
         switches.check(kinds.tags(action))
         judgement = policy.judge(action)
         if judgement.level == Level.FORBID:
+            raise Refused(judgement.reason)
+        if judgement.level == Level.ASK and decision.user_id is None:
             raise Refused(judgement.reason)
         _consume(action, decision)
         return action.advance(
@@ -128,10 +129,13 @@ def _effect(action: Action, decision: Decision, lease: Lease) -> None:
         raise
     except OutcomeUnknown as doubt:
         with transaction.atomic():
-            _mark_unknown(action, str(doubt))
+            outcomes.mark_unknown(action, str(doubt))
         return
     except kinds.Blocked as block:
-        _failed(action, str(block))
+        _failed(action, str(block), about="action")
+        return
+    except RecipientRefused as refusal:
+        _failed(action, str(refusal), about="recipient")
         return
     except ServiceError as error:
         last_try = lease.job.attempt >= lease.job.max_attempts
@@ -168,7 +172,7 @@ def _finish(action: Action, effect: dict[str, object]) -> None:
             return
         action.refresh_from_db()
         kind.done(action, kinds.parsed(action))
-        _tell(action, "action.done", f"Done: {action.summary}", effect)
+        outcomes.tell(action, "action.done", f"Done: {action.summary}", effect)
 
 
 def _do_record(action: Action) -> None:
@@ -187,16 +191,21 @@ def _do_record(action: Action) -> None:
         finished_at=timezone.now(),
     )
     kind.done(action, params)
-    _tell(action, "action.done", f"Done: {action.summary}", effect)
+    outcomes.tell(action, "action.done", f"Done: {action.summary}", effect)
 
 
-def _failed(action: Action, error: str) -> None:
+def _failed(action: Action, error: str, *, about: str = "channel") -> None:
+    """End the action as failed; only what is wrong `about` its channel counts against that."""
     with transaction.atomic():
-        if not action.advance(
-            Action.Status.EXECUTING, Action.Status.FAILED, error=error, finished_at=timezone.now()
+        if not outcomes.ends_own(
+            action,
+            Action.Status.FAILED,
+            error,
+            finished_at=timezone.now(),
+            effect={"failed": about},
         ):
             return
-        _tell(action, "action.failed", f"Failed: {action.summary}: {error}", {})
+        outcomes.tell(action, "action.failed", f"Failed: {action.summary}: {error}", {})
         alerts.raise_alert(
             f"failed:{action.kind}",
             f"Could not do: {action.summary}",
@@ -218,7 +227,9 @@ def _refuse(action: Action, why: str) -> None:
         )
         action.content_hash = kinds.content_hash(action)
         action.save(update_fields=["content_hash"])
-        _tell(action, "action.refused", f"Not sent, asks again: {action.summary}: {why}", {})
+        outcomes.tell(
+            action, "action.refused", f"Not sent, asks again: {action.summary}: {why}", {}
+        )
         alerts.raise_alert(
             f"refused:{action.pk}",
             f"Not sent: {action.summary}",
@@ -227,28 +238,20 @@ def _refuse(action: Action, why: str) -> None:
         )
 
 
-def _mark_unknown(action: Action, why: str) -> None:
-    if not action.advance(Action.Status.EXECUTING, Action.Status.UNKNOWN, error=why):
+@registry.register("control.settle_discarded", lane=Lane.FAST, short=True)
+def settle_discarded(job: Job, lease: Lease) -> None:
+    """Leave no action behind whose job gave up: in doubt it is `unknown`, else it asks again."""
+    event = Event.objects.get(pk=uuid.UUID(job.payload["event_id"]))
+    gone = Job.objects.get(pk=event.subject_id)
+    if gone.kind != "control.execute":
         return
-    _tell(action, "action.unknown", f"May or may not have gone out: {action.summary}", {"why": why})
-    alerts.raise_alert(
-        f"unknown:{action.pk}",
-        f"It may have gone out: {action.summary}",
-        body=f"{why}. It is not sent again by itself; say whether it was sent.",
-        severity=Alert.Severity.CRITICAL,
-        url=f"/approvals/{action.pk}/",
-    )
+    action = Action.objects.select_for_update().get(pk=gone.payload["action_id"])
+    if _live_decision(action) != gone.payload["decision_id"]:
+        return
+    if action.status == Action.Status.EXECUTING:
+        outcomes.mark_unknown(action, "its worker stopped in the middle of it, again")
+    else:
+        _refuse(action, "its job gave up")
 
 
-def _tell(action: Action, verb: str, sentence: str, data: dict[str, object]) -> None:
-    audit.record(
-        verb,
-        sentence,
-        actor=action.agent,
-        actor_kind=AuditEntry.ActorKind.AGENT,
-        obj=action,
-        client=action.client,
-        correlation_id=action.correlation_id,
-        data=data,
-    )
-    live.broadcast("approvals", "status", "mailbox", f"agent:{action.agent}")
+events.subscribe("job.discarded", "control.settle_discarded")

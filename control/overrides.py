@@ -22,8 +22,9 @@ def override(
     """Set `changes` on `subject` by hand; an earlier override of a field is lifted."""
     label = subject._meta.label_lower
     with transaction.atomic():
+        now = type(subject)._default_manager.select_for_update(of=("self",)).get(pk=subject.pk)
         for field, value in changes.items():
-            was = getattr(subject, field)
+            was = getattr(now, field)
             Override.objects.filter(
                 subject_type=label, subject_id=str(subject.pk), field=field, lifted_at=None
             ).update(lifted_at=timezone.now())
@@ -61,18 +62,19 @@ def fields(subject: models.Model) -> dict[str, Override]:
 
 def lift(subject: models.Model, field: str, *, by: User) -> bool:
     """Let agents decide `field` again; return False if no override was in force."""
-    lifted = Override.objects.filter(
-        subject_type=subject._meta.label_lower,
-        subject_id=str(subject.pk),
-        field=field,
-        lifted_at=None,
-    ).update(lifted_at=timezone.now())
-    if lifted:
-        audit.record(
-            f"{subject._meta.model_name}.override_lifted",
-            f"{by.get_username()} lets agents decide {field} of {subject} again",
-            actor=by.get_username(),
-            actor_kind=AuditEntry.ActorKind.USER,
-            obj=subject,
-        )
+    with transaction.atomic():
+        lifted = Override.objects.filter(
+            subject_type=subject._meta.label_lower,
+            subject_id=str(subject.pk),
+            field=field,
+            lifted_at=None,
+        ).update(lifted_at=timezone.now())
+        if lifted:
+            audit.record(
+                f"{subject._meta.model_name}.override_lifted",
+                f"{by.get_username()} lets agents decide {field} of {subject} again",
+                actor=by.get_username(),
+                actor_kind=AuditEntry.ActorKind.USER,
+                obj=subject,
+            )
     return lifted == 1

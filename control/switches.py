@@ -18,7 +18,8 @@ from django.utils import timezone
 from agency import audit, live
 from agency.db import give_back_connections
 from agency.models import AuditEntry
-from control.models import Action, Decision, KillSwitch
+from control import kinds, outcomes
+from control.models import Action, KillSwitch
 from jobs import queue, wakeups
 from jobs.lease import Held
 from jobs.models import Hold, Job, Lane
@@ -101,20 +102,34 @@ def release(switch: KillSwitch, *, by: str, discard_backlog: bool = False) -> in
 
 
 def _discard(waiting: QuerySet[Job], by: str, switch: KillSwitch) -> int:
-    jobs = list(waiting.select_for_update(skip_locked=True))
-    ids = [job.pk for job in jobs]
-    Job.objects.filter(pk__in=ids).update(
+    """Cancel the jobs and turn down their actions, and those policy held for this switch."""
+    jobs = list(waiting.select_for_update(of=("self",)).order_by("pk"))
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(
         status=Job.Status.CANCELLED, held_by="", finished_at=timezone.now()
     )
-    actions = [job.payload["action_id"] for job in jobs if job.kind == "control.execute"]
-    dropped = Action.objects.filter(pk__in=actions, status=Action.Status.APPROVED)
-    Decision.objects.filter(action__in=dropped, verdict="approve", consumed_at=None).update(
-        voided_at=timezone.now()
-    )
-    dropped.update(
-        status=Action.Status.REJECTED, error=f"discarded when {label(switch)} was released by {by}"
-    )
-    return len(ids)
+    ids = [job.payload["action_id"] for job in jobs if job.kind == "control.execute"]
+    why = f"discarded when {label(switch)} was released by {by}"
+    for action in Action.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"):
+        if action.status == Action.Status.EXECUTING:
+            outcomes.mark_unknown(action, "its worker stopped in the middle of it")
+        elif action.advance(Action.Status.APPROVED, Action.Status.REJECTED, error=why):
+            action.decisions.filter(verdict="approve", consumed_at=None).update(
+                voided_at=timezone.now()
+            )
+            outcomes.tell(action, "action.discarded", f"Discarded: {action.summary}", {"why": why})
+    held = held_actions(switch)
+    for action in held:
+        if action.advance(Action.Status.HELD, Action.Status.REJECTED, error=why):
+            outcomes.tell(action, "action.discarded", f"Discarded: {action.summary}", {"why": why})
+    return len(jobs) + len(held)
+
+
+def held_actions(switch: KillSwitch) -> list[Action]:
+    """Return the proposals policy holds back that this switch reaches."""
+    held = Action.objects.filter(status=Action.Status.HELD).order_by("pk")
+    if switch.scope == KillSwitch.Scope.EVERYTHING:
+        return list(held)
+    return [action for action in held if switch.tag in kinds.tags(action)]
 
 
 def backlog(switch: KillSwitch) -> QuerySet[Job]:

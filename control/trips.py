@@ -1,10 +1,15 @@
 """Automatic trips: a switch engages itself, opens an alert, and waits for a person."""
 
+import datetime as dt
+
+from django.utils import timezone
+
 from control import alerts, switches
 from control.models import Action, Alert, KillSwitch
 
 FAILURES_IN_A_ROW = 2
 SAME_PROPOSALS = 3
+NO_PROGRESS_WINDOW = dt.timedelta(days=1)
 
 
 def trip(scope: str, value: str, *, cause: str, reason: str) -> None:
@@ -28,6 +33,7 @@ def after_failure(action: Action) -> None:
         return
     ended = (Action.Status.DONE, Action.Status.FAILED)
     last = Action.objects.filter(channel=action.channel, status__in=ended).order_by("-finished_at")
+    last = last.exclude(effect__failed__in=["recipient", "action"])
     states = list(last.values_list("status", flat=True)[:FAILURES_IN_A_ROW])
     if states == [Action.Status.FAILED] * FAILURES_IN_A_ROW:
         trip(
@@ -39,14 +45,20 @@ def after_failure(action: Action) -> None:
 
 
 def after_proposal(action: Action) -> None:
-    """Stop an agent that proposes the same for the same subject again and again."""
-    same = Action.objects.filter(
-        agent=action.agent,
-        kind=action.kind,
-        subject_type=action.subject_type,
-        subject_id=action.subject_id,
-        params=action.params,
-    ).count()
+    """Stop an agent that by itself proposes the same for the same subject again and again."""
+    same = (
+        Action.objects.filter(
+            agent=action.agent,
+            kind=action.kind,
+            subject_type=action.subject_type,
+            subject_id=action.subject_id,
+            params=action.params,
+            decisions__user=None,
+            created_at__gt=timezone.now() - NO_PROGRESS_WINDOW,
+        )
+        .distinct()
+        .count()
+    )
     if same >= SAME_PROPOSALS:
         trip(
             KillSwitch.Scope.AGENT,

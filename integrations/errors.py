@@ -12,6 +12,13 @@ class ServiceError(Exception):
         self.permanent = permanent
 
 
+class RecipientRefused(ServiceError):
+    """This one recipient cannot be reached, which says nothing about the service."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 class OutcomeUnknown(ServiceError):
     """No answer came after the point of no return: it may have happened, and cost what it costs."""
 

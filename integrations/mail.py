@@ -25,7 +25,7 @@ from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 from django.utils import timezone
 
-from integrations.errors import OutcomeUnknown, ServiceError
+from integrations.errors import OutcomeUnknown, RecipientRefused, ServiceError
 
 World = Literal["sandbox", "real"]
 # `auto` encrypts where the server can; a password is never sent in clear.
@@ -117,9 +117,9 @@ def send(
     seconds, for each reply. Raises ServiceError when the message surely was not taken, and
     OutcomeUnknown when it may have been.
     """
-    sender, recipient = _address(message.from_email), _address(message.to_email)
+    sender, recipient = _address(message.from_email), _recipient(message.to_email)
     if world() == "real" and _is_reserved(recipient):
-        raise ServiceError(f"{recipient} is a made-up address: no real mail to it", permanent=True)
+        raise RecipientRefused(f"{recipient} is a made-up address: no real mail to it")
     message_id, data = _render(message, sender, recipient)
     server = _server()
     with _nothing_sent(server):
@@ -127,14 +127,19 @@ def send(
     try:
         with _nothing_sent(server):
             _expect(2, smtp.mail(sender))
-            _expect(2, smtp.rcpt(recipient))
+            _expect_recipient(smtp.rcpt(recipient))
         if before_data is not None:
             before_data()
         with _nothing_sent(server):
             _expect(3, smtp.docmd("DATA"))
             smtp.send(data)
+        if before_data is not None:
+            before_data()  # the server may have taken its time; without the dot it drops it all
         reply = _hand_over(smtp)
-    finally:
+    except BaseException:
+        smtp.close()
+        raise
+    else:
         _say_goodbye(smtp)
     return Receipt(message_id=message_id, server_reply=reply, at=timezone.now())
 
@@ -178,6 +183,12 @@ def _expect(hundreds: int, reply: tuple[int, bytes]) -> None:
         raise _refusal(*reply)
 
 
+def _expect_recipient(reply: tuple[int, bytes]) -> None:
+    if reply[0] // 100 == 5:
+        raise RecipientRefused(f"the mail server answered {_told(*reply)}")
+    _expect(2, reply)
+
+
 def _refusal(code: int, text: bytes | str) -> ServiceError:
     return ServiceError(
         f"the mail server answered {_told(code, text)}", permanent=500 <= code < 600
@@ -186,7 +197,7 @@ def _refusal(code: int, text: bytes | str) -> ServiceError:
 
 def _told(code: int, text: bytes | str) -> str:
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())}"[:300]
+    return f"{code} {' '.join(_CONTROL.sub(' ', words).split())}"[:300]
 
 
 def _server() -> _Server:
@@ -330,6 +341,22 @@ def _address(text: str) -> str:
         raise ServiceError(
             f"{text!r} is not an address mail can be sent to: {error}", permanent=True
         ) from error
+
+
+def _recipient(text: str) -> str:
+    try:
+        return _address(text)
+    except ServiceError as error:
+        raise RecipientRefused(str(error)) from error
+
+
+def can_reach(address: str) -> bool:
+    """Whether the address is one that mail can be handed to a server for, in this world."""
+    try:
+        recipient = _recipient(address)
+    except RecipientRefused:
+        return False
+    return world() == "sandbox" or not _is_reserved(recipient)
 
 
 def _is_reserved(address: str) -> bool:

@@ -37,7 +37,7 @@ class Holder:
     worker: Worker
     renewed: float
     lost: threading.Event = field(default_factory=threading.Event)
-    in_hand: set[uuid.UUID] = field(default_factory=set)
+    in_hand: set[tuple[uuid.UUID, int]] = field(default_factory=set)
 
     @classmethod
     def register(cls, lanes: list[str], name: str = "") -> "Holder":

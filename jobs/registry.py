@@ -63,6 +63,11 @@ def get(name: str) -> Kind:
         raise UnknownKind(f"no handler for jobs of kind “{name}”") from None
 
 
+def names(*, short: bool = False) -> list[str]:
+    """Return the names of all kinds, or of the short ones."""
+    return [kind.name for kind in _kinds.values() if kind.short or not short]
+
+
 def every(seconds: int, kind: str) -> None:
     """Enqueue a job of `kind` every `seconds`."""
     recurring[kind] = Recurring(kind, kind, seconds)

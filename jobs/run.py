@@ -5,7 +5,7 @@ import logging
 import random
 import traceback
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agency.db import give_back_connections
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def run(job: Job, holder: Holder) -> None:
     """Run one claimed job to completed, retryable, held or discarded."""
     lease = Lease(job, holder)
-    holder.in_hand.add(job.pk)
+    holder.in_hand.add((job.pk, job.fence))
     try:
         try:
             _call(job, lease)
@@ -42,7 +42,7 @@ def run(job: Job, holder: Holder) -> None:
     except LeaseLost as lost:
         log.warning("%s: %s", job, lost)
     finally:
-        holder.in_hand.discard(job.pk)
+        holder.in_hand.discard((job.pk, job.fence))
         give_back_connections()
 
 
@@ -67,6 +67,8 @@ def fail(lease: Lease, error: str, *, permanent: bool = False) -> None:
     """Retry later with backoff and jitter, or discard after the last attempt. Raises LeaseLost."""
     job = lease.job
     error = error.replace("\x00", "")  # which Postgres cannot store
+    if not connection.in_atomic_block:
+        connection.close()  # the failure may have been the connection's own
     entry = {"attempt": job.attempt, "at": timezone.now().isoformat(), "error": error[:4000]}
     errors = [*job.errors, entry][-ERRORS_KEPT:]
     with transaction.atomic():

@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from jobs import queue, registry, run, wakeups
@@ -18,6 +19,15 @@ WHERE id IN (
     ORDER BY run_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
 """
 
+FREE = """
+UPDATE jobs_job SET status = 'available', held_by = ''
+WHERE id IN (
+    SELECT id FROM jobs_job j
+    WHERE j.status = 'held' AND NOT EXISTS (
+        SELECT 1 FROM jobs_hold h WHERE h.tag = '*' OR h.tag = ANY (j.tags))
+    LIMIT 1000 FOR UPDATE SKIP LOCKED)
+"""
+
 LOST = """
 UPDATE jobs_worker SET lost_at = clock_timestamp()
 WHERE lost_at IS NULL AND stopped_at IS NULL
@@ -28,6 +38,7 @@ WHERE lost_at IS NULL AND stopped_at IS NULL
 def sweep() -> None:
     """Promote what is due, take over from silent workers, run schedules, wake the lanes."""
     promote()
+    free()
     reap()
     recur()
     for lane in Job.objects.filter(status=Job.Status.AVAILABLE).values_list("lane").distinct():
@@ -41,6 +52,13 @@ def promote() -> int:
         return int(cursor.rowcount)
 
 
+def free() -> int:
+    """Free held jobs no hold reaches: put aside just as their switch was released."""
+    with connection.cursor() as cursor:
+        cursor.execute(FREE)
+        return int(cursor.rowcount)
+
+
 def reap() -> int:
     """Take running jobs away from workers that went silent or left; return how many.
 
@@ -49,10 +67,7 @@ def reap() -> int:
     with connection.cursor() as cursor:
         cursor.execute(LOST, [settings.JOBS_LEASE_SECONDS])
     gone = Worker.objects.exclude(lost_at=None, stopped_at=None)
-    taken = 0
-    for job in Job.objects.filter(status=Job.Status.RUNNING, worker__in=gone)[:1000]:
-        taken += take_over(job)
-    return taken
+    return _take_over_each(Job.objects.filter(status=Job.Status.RUNNING, worker__in=gone))
 
 
 def reclaim(holder: Holder) -> int:
@@ -61,10 +76,24 @@ def reclaim(holder: Holder) -> int:
     As when the database went away just when the end of a job was to be written.
     """
     long_ago = timezone.now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS)
-    dropped = Job.objects.filter(
+    mine = Job.objects.filter(
         status=Job.Status.RUNNING, worker=holder.worker, started_at__lt=long_ago
-    ).exclude(pk__in=list(holder.in_hand))
-    return sum(take_over(job) for job in dropped)
+    )
+    kept = [job.pk for job in mine if (job.pk, job.fence) in holder.in_hand]
+    return _take_over_each(mine.exclude(pk__in=kept))
+
+
+def _take_over_each(jobs: QuerySet[Job]) -> int:
+    """Take over one by one, passing by rows that are locked.
+
+    A frozen holder may keep its row locked, and a heartbeat thread must not wait for it.
+    """
+    taken = 0
+    for pk in list(jobs.values_list("pk", flat=True)[:1000]):
+        with transaction.atomic():
+            job = jobs.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
+            taken += job is not None and take_over(job)
+    return taken
 
 
 def take_over(job: Job) -> bool:
@@ -101,7 +130,7 @@ def recur() -> None:
             )
     with transaction.atomic():
         due = Schedule.objects.select_for_update(skip_locked=True).filter(
-            enabled=True, next_run_at__lte=now
+            enabled=True, next_run_at__lte=now, kind__in=registry.names()
         )
         for schedule in due:
             key = f"schedule:{schedule.name}:{schedule.next_run_at.isoformat()}"

@@ -17,8 +17,9 @@ def drain(lane: str) -> None:
 
 @shared_task(name="jobs.sweep", ignore_result=True)
 def sweep() -> None:
-    """Do what the clock asks for."""
+    """Do what the clock asks for, on a worker of its own that long jobs cannot fill."""
     sweeping.sweep()
+    worker.drain_short()
 
 
 @worker_ready.connect

@@ -9,8 +9,9 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from agency.db import give_back_connections
-from jobs import claim, run, sweep, wakeups
+from jobs import claim, registry, run, sweep, wakeups
 from jobs.lease import Holder
+from jobs.models import Lane
 
 DRAIN_SECONDS = 2.0
 """A drain gives its thread back after this long, so that lanes sharing a pool take turns."""
@@ -65,6 +66,20 @@ def drain(lane: str) -> int:
         if time.monotonic() > until:
             return ran
     return ran
+
+
+def drain_short() -> None:
+    """Run what touches the database only, so that long jobs in every thread do not stop it."""
+    until = time.monotonic() + DRAIN_SECONDS
+    kinds = registry.names(short=True)
+    while not stopping.is_set() and time.monotonic() < until:
+        me = holder()
+        jobs = claim.claim(Lane.FAST, me, kinds=kinds)
+        give_back_connections()
+        if not jobs:
+            return
+        for job in jobs:
+            run.run(job, me)
 
 
 def stop() -> None:

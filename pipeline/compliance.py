@@ -9,7 +9,7 @@ from integrations import mail
 from pipeline.models import Lead, Suppression
 
 
-@policy.compliance("cold", "reply", "transactional")
+@policy.compliance("reply", "transactional")
 def names_its_sender(action: Action, params: Any) -> str | None:
     """Require who writes and from where (CAN-SPAM Act, 15 U.S.C. 7704(a)(5))."""
     profile = AgencyProfile.load()
@@ -20,11 +20,14 @@ def names_its_sender(action: Action, params: Any) -> str | None:
     return None
 
 
-@policy.compliance("cold", "reply", "transactional")
+@policy.compliance("reply", "transactional")
 def has_a_recipient(action: Action, params: Any) -> str | None:
     """Require an address to write to."""
-    if not action.rendered.get("to_email"):
+    address = str(action.rendered.get("to_email", ""))
+    if not address:
         return "the lead left no e-mail address"
+    if not mail.can_reach(address):
+        return f"no mail can be sent to {address}"
     return None
 
 
@@ -34,12 +37,12 @@ def suppressed_unless_they_wrote_since(action: Action, params: Any) -> str | Non
     address = str(action.rendered.get("to_email", "")).lower()
     domain = address.rpartition("@")[2]
     found = Suppression.objects.filter(
-        scope=Suppression.Scope.ADDRESS, value=address
-    ) | Suppression.objects.filter(scope=Suppression.Scope.DOMAIN, value=domain)
+        scope=Suppression.Scope.ADDRESS, value__iexact=address
+    ) | Suppression.objects.filter(scope=Suppression.Scope.DOMAIN, value__iexact=domain)
     latest = found.order_by("-created_at").first()
     if latest is None:
         return None
-    lead = Lead.objects.get(pk=action.subject_id)
-    if lead.received_at > latest.created_at:
+    lead = Lead.objects.filter(pk=action.subject_id).first()
+    if lead is not None and lead.received_at > latest.created_at:
         return None
     return f"{latest.value} is suppressed: {latest.reason}"

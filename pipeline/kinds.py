@@ -66,7 +66,7 @@ class QualifyLead(kinds.ActionKind[QualifyParams]):
 
     def execute(self, action: Action, params: QualifyParams, guard: kinds.Guard) -> dict[str, Any]:
         """Write the score; fields a person has set by hand stay as they are."""
-        lead = Lead.objects.select_for_update().get(pk=action.subject_id)
+        lead = Lead.objects.select_for_update(of=("self",)).get(pk=_lead(action).pk)
         action.before = {name: getattr(lead, name) for name in SCORED} | {
             "scored_at": lead.scored_at.isoformat() if lead.scored_at else None
         }
@@ -103,8 +103,10 @@ class QualifyLead(kinds.ActionKind[QualifyParams]):
     def undo(self, action: Action, params: QualifyParams) -> None:
         """Put the former score back, unless something newer changed it."""
         lead = Lead.objects.select_for_update().get(pk=action.subject_id)
-        written = action.effect.get("written", [])
-        if "score" in written and lead.score != params.score:
+        kept = overrides.fields(lead)
+        written = [name for name in action.effect.get("written", []) if name not in kept]
+        set_then = {"score": params.score, "status": params.status}
+        if any(getattr(lead, name) != set_then[name] for name in written if name in set_then):
             raise kinds.Blocked("the score was changed again since")
         for name in written:
             setattr(lead, name, action.before[name])
@@ -204,12 +206,14 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
         Lead.objects.filter(pk=action.subject_id, answered_at=None).update(
             answered_at=timezone.now()
         )
-        events.emit(
-            "lead.answered",
-            subject=_lead(action),
-            client=action.client,
-            correlation_id=action.correlation_id,
-        )
+        lead = Lead.objects.filter(pk=action.subject_id).first()
+        if lead is not None:
+            events.emit(
+                "lead.answered",
+                subject=lead,
+                client=action.client,
+                correlation_id=action.correlation_id,
+            )
         live.broadcast("leads", f"lead:{action.subject_id}", "mailbox")
 
     def undo(self, action: Action, params: ReplyParams) -> None:
@@ -218,4 +222,8 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
 
 
 def _lead(action: Action) -> Lead:
-    return Lead.objects.get(pk=action.subject_id)
+    """Return the lead. Raises Blocked if it is gone."""
+    lead = Lead.objects.filter(pk=action.subject_id).first()
+    if lead is None:
+        raise kinds.Blocked("the lead is no longer there")
+    return lead

@@ -84,7 +84,7 @@ def test_a_job_its_live_worker_dropped_is_given_back_but_not_one_in_hand() -> No
     dropped, kept = claim.claim("fast", holder, 2)
     long_ago = timezone.now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS + 1)
     Job.objects.update(started_at=long_ago)
-    holder.in_hand.add(kept.pk)
+    holder.in_hand.add((kept.pk, kept.fence))
 
     assert sweep.reclaim(holder) == 1
     assert Job.objects.get(pk=dropped.pk).status == "available"

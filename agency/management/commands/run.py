@@ -95,7 +95,8 @@ def children() -> list[Child]:
             *("--timeout-graceful-shutdown", "5"),
             pool=20,
         ),
-        worker("worker-fast", "fast,sweep", threads=8),
+        worker("worker-clock", "sweep", threads=2),
+        worker("worker-fast", "fast", threads=8),
         worker("worker-normal", "normal,bulk", threads=16),
         python("beat", "-m", "celery", "-q", "-A", "agency.celery", "beat", pool=1),
     ]
