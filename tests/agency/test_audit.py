@@ -35,7 +35,13 @@ def test_neither_the_app_nor_the_owner_can_change_it(alias: str, statement: str)
 def test_the_whole_life_of_a_lead_reads_as_sentences() -> None:
     factories.received()
     verbs = list(AuditEntry.objects.order_by("pk").values_list("verb", flat=True))
-    assert verbs == ["action.proposed", "action.done", "action.proposed", "run.completed"]
+    assert verbs == [
+        "action.proposed",
+        "action.approve",
+        "action.done",
+        "action.proposed",
+        "run.completed",
+    ]
     chains = set(AuditEntry.objects.values_list("correlation_id", flat=True))
     assert len(chains) == 1
 

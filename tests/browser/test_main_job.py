@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 from sesame.utils import get_query_string
 
@@ -53,7 +54,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     monkeypatch.setenv("PORT", str(web))
     monkeypatch.setenv("SANDBOX_SMTP_PORT", str(smtp))
-    monkeypatch.setenv("MAILBOX_DIR", str(maildir))
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY)
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     subprocess.run(collect, check=True)
     serve = ("uvicorn", "agency.asgi:application", "--port", str(web), "--log-level", "warning")

@@ -390,9 +390,22 @@ class Stopped(Exception):
     """Somebody pressed stop."""
 
 
-def test_the_last_look_comes_right_before_the_message(server: Server) -> None:
+def test_the_last_looks_come_before_the_message_and_before_its_final_dot(server: Server) -> None:
     mail.send(LETTER, before_data=lambda: server.steps.append("look"))
-    assert server.steps == ["EHLO", "MAIL", "RCPT", "look", "DATA"]
+    assert server.steps.count("look") == 2
+    assert server.steps[:4] == ["EHLO", "MAIL", "RCPT", "look"]
+
+
+def test_what_the_look_before_the_dot_raises_leaves_nothing_sent(server: Server) -> None:
+    looks = iter([None, Stopped()])
+
+    def look() -> None:
+        if (found := next(looks)) is not None:
+            raise found
+
+    with pytest.raises(Stopped):
+        mail.send(LETTER, before_data=look)
+    assert server.envelopes == []
 
 
 @pytest.mark.parametrize("error", [Stopped(), ServiceError("no", permanent=False), OSError("no")])
