@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents import phrases, untrusted
 
@@ -154,6 +154,18 @@ class Judged(BaseModel):
     strength: float = Field(ge=0, le=1)
     why: str = Field(max_length=WHY_CHARS)
     quote: str = Field(default="", max_length=400)
+
+    @field_validator("why", mode="before")
+    @classmethod
+    def short_why(cls, value: object) -> object:
+        """Cut a model's reason: structured output does not keep to a length."""
+        return value[:WHY_CHARS] if isinstance(value, str) else value
+
+    @field_validator("quote", mode="before")
+    @classmethod
+    def short_quote(cls, value: object) -> object:
+        """Cut a model's quote; the start of a verbatim quote is one as well."""
+        return value[:400] if isinstance(value, str) else value
 
 
 def verified(judged: list[Judged], facts: LeadFacts) -> tuple[list[Judged], list[str]]:

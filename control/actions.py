@@ -164,36 +164,37 @@ def render(action: Action) -> bool:
 
 def rejudge_held() -> int:
     """Route the actions policy held back that it would let go on now; return how many."""
-    return sum(
-        _rejudge(pk)
-        for pk in Action.objects.filter(status=Action.Status.HELD).values_list("pk", flat=True)
-    )
-
-
-def _rejudge(pk: uuid.UUID) -> bool:
-    with transaction.atomic():
-        held = Action.objects.select_for_update(of=("self",)).filter(status=Action.Status.HELD)
-        action = held.filter(pk=pk).first()
-        if action is None:
-            return False
+    freed = 0
+    for action in Action.objects.filter(status=Action.Status.HELD).order_by("pk"):
         try:
-            render(action)
+            freed += _rejudge(action)
         except kinds.Blocked as block:
-            action.advance(Action.Status.HELD, Action.Status.FAILED, error=str(block))
-            outcomes.tell(action, "action.failed", f"Failed: {action.summary}: {block}", {})
+            with transaction.atomic():
+                action.refresh_from_db()
+                action.advance(Action.Status.HELD, Action.Status.FAILED, error=str(block))
+                outcomes.tell(action, "action.failed", f"Failed: {action.summary}: {block}", {})
+    return freed
+
+
+def _rejudge(action: Action) -> bool:
+    with transaction.atomic():
+        held = Action.objects.select_for_update(of=("self",)).filter(pk=action.pk)
+        now = held.filter(status=Action.Status.HELD).first()
+        if now is None:
             return False
-        judgement = policy.judge(action)
+        render(now)
+        judgement = policy.judge(now)
         if judgement.level == Level.FORBID:
             return False
-        action.advance(
+        now.advance(
             Action.Status.HELD,
             Action.Status.PROPOSED,
             error="",
             level=judgement.level,
             policy=judgement.as_json(),
         )
-        outcomes.tell(action, "action.freed", f"No longer held back: {action.summary}", {})
-        _route(action, judgement)
+        outcomes.tell(now, "action.freed", f"No longer held back: {now.summary}", {})
+        _route(now, judgement)
         return True
 
 

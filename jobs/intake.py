@@ -107,7 +107,9 @@ def _store(
 
 
 def _earlier(endpoint: Endpoint, body_hash: str, keys: dict[str, str]) -> Receipt | None:
-    rows = DeliveryKey.objects.filter(endpoint=endpoint, key__in=keys.values())
+    rows = DeliveryKey.objects.filter(
+        endpoint=endpoint, key__in=keys.values(), expires_at__gt=clock.wall()
+    )
     held = {
         row[0]: row[1:]
         for row in rows.values_list("key", "body_hash", "delivery_id", "delivery__received_at")

@@ -13,6 +13,7 @@ from pipeline.kinds import QualifyParams, ReplyParams, ScorePart
 from pipeline.models import Lead
 
 SPAM = 0.5
+MOST_POINTS = 1_000
 
 
 class QualifierSettings(BaseModel):
@@ -37,6 +38,8 @@ class QualifierSettings(BaseModel):
         unknown = sorted(value.keys() - SIGNALS.keys())
         if unknown:
             raise ValueError(f"there is no signal “{unknown[0]}”")
+        if not all(abs(points) <= MOST_POINTS for points in value.values()):
+            raise ValueError(f"a weight is a number from -{MOST_POINTS} to {MOST_POINTS}")
         return rubric.default_weights() | value
 
     @field_validator("review_from")
@@ -97,7 +100,7 @@ class Qualifier(Agent[QualifierSettings, LeadFacts]):
             earlier=earlier.count() if subject.email else 0,
             score=subject.score,
             status=subject.status,
-            icp=profile.icp,
+            icp=_lists(profile.icp),
             agency=profile.name,
             sender=profile.sender_name,
             booking_url=profile.booking_url,
@@ -241,3 +244,13 @@ def _writing_system(facts: LeadFacts, wanted: Purpose, settings: QualifierSettin
 
 def _examples(settings: QualifierSettings) -> str:
     return "".join(f"\n\nThe operator preferred:\n{text}" for text in settings.examples)
+
+
+def _lists(icp: object) -> dict[str, list[str]]:
+    """Return what of the ideal customer is lists of words; the admin can store anything."""
+    found = icp if isinstance(icp, dict) else {}
+    return {
+        str(name): [str(word) for word in words]
+        for name, words in found.items()
+        if isinstance(words, list)
+    }
