@@ -27,6 +27,7 @@ class SlowServer:
 
     def _session(self) -> None:
         connection, _ = self.listener.accept()
+        self.listener.close()  # an alert's mail is refused at once, not kept waiting
         with connection, connection.makefile("rb") as lines:
             connection.sendall(b"220 slow.example\r\n")
             for line in lines:
@@ -63,7 +64,6 @@ def test_a_stop_while_the_server_thinks_keeps_the_mail_in_the_house(
     server.gate.set()
     worker.join()
     server.thread.join()
-    server.listener.close()
 
     action.refresh_from_db()
     assert (server.took, action.status) == (False, "approved")
