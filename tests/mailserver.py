@@ -17,7 +17,7 @@ POLL_SECONDS = 0.01
 
 
 class Inbox:
-    """The messages taken, oldest first, and when each was handed over (`time.time()`).
+    """The messages taken, oldest first, and when each letter was handed over (`time.time()`).
 
     With `hold_at` set to RCPT or DATA every session stops there, sets `reached`, and goes on when
     `gate` is set. With `slow` each recipient takes that many seconds. `answer` ends each DATA,
@@ -39,7 +39,7 @@ class Inbox:
     @property
     def letters(self) -> list[EmailMessage]:
         """Return what was written to people outside, without the house's own alerts."""
-        return [mail for mail in self.messages if "Auto-Submitted" not in mail]
+        return [mail for mail in self.messages if not is_alert(mail)]
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -52,9 +52,10 @@ class Inbox:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.answer.startswith("250"):
-            raw = envelope.original_content or b""
-            self.messages.append(message_from_bytes(raw, policy=policy.default))
-            self.times.append(time.time())
+            mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+            self.messages.append(mail)
+            if not is_alert(mail):
+                self.times.append(time.time())
         await self._stop("DATA")
         if self.hangs_up and isinstance(server.transport, asyncio.WriteTransport):
             server.transport.abort()
@@ -66,6 +67,11 @@ class Inbox:
         self.reached.set()
         while not self.gate.is_set():
             await asyncio.sleep(POLL_SECONDS)
+
+
+def is_alert(mail: EmailMessage) -> bool:
+    """Return whether the house wrote this to its operator; a stop does not hold those."""
+    return "Auto-Submitted" in mail
 
 
 def free_port() -> int:
