@@ -12,6 +12,11 @@ from psycopg import sql
 
 from agency import embedded
 
+ROLE_SETTINGS = {
+    # A frozen worker's transaction lets go of its rows.
+    "idle_in_transaction_session_timeout": "60s",
+}
+
 
 def prepare() -> None:
     """Make the roles, the database and the grants that the settings name."""
@@ -74,11 +79,12 @@ def ensure_roles(admin: psycopg.Connection[Any]) -> None:
         _run_or_explain(admin, statement)
     if settings.EMBEDDED_POSTGRES:
         # On the role, not on the connection: PgBouncer does not pass connection options on.
-        admin.execute(
-            sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = '60s'").format(
-                sql.Identifier(settings.APP_ROLE)
+        for name, value in ROLE_SETTINGS.items():
+            admin.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                    sql.Identifier(settings.APP_ROLE), sql.Identifier(name), sql.Literal(value)
+                )
             )
-        )
 
 
 def ensure_database(admin: psycopg.Connection[Any], name: str) -> None:

@@ -3,7 +3,20 @@
 from django.contrib import admin
 
 from agency.admin import Audited, History
-from jobs.models import Delivery, DeliveryKey, Endpoint, Event, Hold, Job, Schedule, Worker
+from jobs.models import (
+    ArchivedJob,
+    Delivery,
+    DeliveryKey,
+    Depth,
+    Endpoint,
+    Event,
+    Hold,
+    Job,
+    Limit,
+    Schedule,
+    Tally,
+    Worker,
+)
 
 
 @admin.register(Job)
@@ -12,6 +25,27 @@ class JobAdmin(History[Job]):
     list_filter = ("status", "lane")
     search_fields = ("kind", "unique_key", "correlation_id")
     ordering = ("-id",)
+
+
+@admin.register(ArchivedJob)
+class ArchivedJobAdmin(History[ArchivedJob]):
+    list_display = ("id", "kind", "lane", "status", "attempt", "finished_at")
+    list_filter = ("status", "lane")
+    search_fields = ("id", "correlation_id")
+    show_full_result_count = False
+    ordering = ("-finished_at",)
+
+
+@admin.register(Tally)
+class TallyAdmin(History[Tally]):
+    list_display = ("minute", "lane", "kind", "outcome", "count", "wait_seconds", "run_seconds")
+    list_filter = ("lane", "outcome")
+    ordering = ("-minute",)
+
+
+@admin.register(Depth)
+class DepthAdmin(History[Depth]):
+    list_display = ("lane", "status", "count", "oldest_at", "measured_at")
 
 
 @admin.register(Worker)
@@ -23,6 +57,11 @@ class WorkerAdmin(History[Worker]):
 @admin.register(Hold)
 class HoldAdmin(History[Hold]):
     list_display = ("tag", "reason", "created_at")
+
+
+@admin.register(Limit)
+class LimitAdmin(Audited[Limit]):
+    list_display = ("tag", "most")
 
 
 @admin.register(Schedule)

@@ -8,3 +8,9 @@ class JobsConfig(AppConfig):
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "jobs"
+
+    def ready(self) -> None:
+        """Register the queue's own jobs."""
+        import jobs.archive
+        import jobs.intake
+        import jobs.operate  # noqa: F401 - all register themselves

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -75,19 +76,23 @@ def get(purpose: str, name: str) -> Endpoint:
         ) from None
 
 
-def find(purpose: str, token: str) -> Endpoint | None:
-    """Return the enabled endpoint that `token` opens, its client with it, or None.
+FIND = """
+SELECT id, name, purpose, client_id, token_hash, require_signature, enabled, created_at
+FROM jobs_endpoint WHERE purpose = %s AND token_hash = ANY(%s) AND enabled
+"""
 
-    The token and the secret are left in the database until somebody reads them.
+
+def find(purpose: str, tokens: Iterable[str]) -> dict[str, Endpoint]:
+    """Return the enabled endpoints that the tokens open, by token.
+
+    A token and a secret are left in the database until somebody reads them.
     """
-    if not TOKEN.fullmatch(token):
-        return None
-    return (
-        Endpoint.objects.filter(purpose=purpose, token_hash=_hash(token), enabled=True)
-        .select_related("client")
-        .defer("token", "secret")
-        .first()
-    )
+    hashes = {_hash(token): token for token in tokens if TOKEN.fullmatch(token)}
+    if not hashes:
+        return {}
+    # Written out, because the ORM takes three times as long to write it.
+    found = Endpoint.objects.raw(FIND, [purpose, list(hashes)])
+    return {hashes[endpoint.token_hash]: endpoint for endpoint in found}
 
 
 def address(purpose: str, name: str) -> str:

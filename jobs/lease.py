@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from agency.ids import uuid7
@@ -40,17 +41,18 @@ class Holder:
     in_hand: set[tuple[uuid.UUID, int]] = field(default_factory=set)
 
     @classmethod
-    def register(cls, lanes: list[str], name: str = "") -> "Holder":
+    def register(cls, lanes: list[str], threads: int = 1) -> "Holder":
         """Insert the worker's row; its lease starts now."""
         before = time.monotonic()
         now = timezone.now()
         worker = Worker.objects.create(
             id=uuid7(),
-            name=name or f"{socket.gethostname()}:{os.getpid()}",
+            name=f"{socket.gethostname()}:{os.getpid()}",
             pid=os.getpid(),
             lanes=lanes,
+            threads=threads,
             started_at=now,
-            beat_at=now,
+            beat_at=Now(),
         )
         holder = cls(worker, before)
         holder.beat()

@@ -1,4 +1,4 @@
-"""The Postgres jobs queue: jobs, workers and their leases, holds, events, deliveries."""
+"""The Postgres jobs queue: jobs, workers and their leases, holds, limits, events, deliveries."""
 
 from typing import ClassVar
 
@@ -26,6 +26,7 @@ class Worker(models.Model):
     name = models.CharField(max_length=200)
     pid = models.IntegerField()
     lanes = ArrayField(models.CharField(max_length=16))
+    threads = models.PositiveSmallIntegerField(default=1)
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField()
     lost_at = models.DateTimeField(null=True, blank=True)
@@ -51,8 +52,13 @@ class Job(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     kind = models.CharField(max_length=80)
     payload = models.JSONField(default=dict)
-    client = models.ForeignKey(Client, null=True, blank=True, on_delete=models.PROTECT)
-    flow = models.BigIntegerField(default=0, help_text="Fairness: the client's id, 0 is the house.")
+    client = models.ForeignKey(
+        Client, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
+    flow = models.BigIntegerField(
+        default=0,
+        help_text="What takes turns: a client's id, 0 for the house; untagged jobs: -id-1.",
+    )
     subject_type = models.CharField(max_length=80, blank=True, default="")
     subject_id = models.CharField(max_length=64, blank=True, default="")
     tags = ArrayField(
@@ -61,7 +67,12 @@ class Job(models.Model):
         help_text="What a kill switch can reach it by: agent:qualifier, channel:email, …",
     )
     lane = models.CharField(max_length=8, choices=Lane, default=Lane.NORMAL)
-    priority = models.SmallIntegerField(default=100, help_text="Smaller runs first.")
+    short = models.BooleanField(
+        default=False, help_text="Touches the database only, so it runs in a batch."
+    )
+    priority = models.SmallIntegerField(
+        default=100, help_text="Smaller runs first, among the jobs of its flow."
+    )
     run_at = models.DateTimeField()
     status = models.CharField(max_length=10, choices=Status, default=Status.AVAILABLE)
     attempt = models.SmallIntegerField(default=0)
@@ -86,11 +97,17 @@ class Job(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["unique_key"], name="jobs_job_unique_key"),
+            models.UniqueConstraint(
+                fields=["unique_key"],
+                condition=Q(unique_key__isnull=False),
+                name="jobs_job_unique_key",
+            ),
         ]
+        # Each partial: a job is in few of them at a time, and no index holds a lease or a time
+        # that changes while it runs.
         indexes: ClassVar = [
             models.Index(
-                fields=["lane", "priority", "id"],
+                fields=["lane", "short", "flow", "priority", "id"],
                 condition=Q(status="available"),
                 name="jobs_job_claim",
             ),
@@ -100,12 +117,148 @@ class Job(models.Model):
                 name="jobs_job_due",
             ),
             models.Index(fields=["id"], condition=Q(status="running"), name="jobs_job_running"),
-            models.Index(fields=["id"], condition=Q(status="held"), name="jobs_job_held"),
+            models.Index(
+                fields=["held_by", "priority", "id"],
+                condition=Q(status="held"),
+                name="jobs_job_held",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(status="completed", unique_key=None),
+                name="jobs_job_finished",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(status="completed", unique_key__isnull=False),
+                name="jobs_job_finished_once",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(status__in=["discarded", "cancelled"]),
+                name="jobs_job_given_up",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(status="discarded"),
+                name="jobs_job_discarded",
+            ),
             models.Index(fields=["correlation_id"], name="jobs_job_correlation"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class ArchivedJob(models.Model):
+    """A job that ended a while ago, moved out of the hot table. Partitioned by day; read only."""
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=80)
+    payload = models.JSONField()
+    client = models.ForeignKey(
+        Client, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    flow = models.BigIntegerField()
+    subject_type = models.CharField(max_length=80)
+    subject_id = models.CharField(max_length=64)
+    tags = ArrayField(models.CharField(max_length=120))
+    lane = models.CharField(max_length=8, choices=Lane)
+    short = models.BooleanField()
+    priority = models.SmallIntegerField()
+    run_at = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=Job.Status)
+    attempt = models.SmallIntegerField()
+    max_attempts = models.SmallIntegerField()
+    unique_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - as in Job
+    correlation_id = models.UUIDField()
+    parent_id = models.UUIDField(null=True)
+    errors = models.JSONField()
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "jobs_archive"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Limit(models.Model):
+    """At most so many long jobs of a tag run at once, over all workers.
+
+    Tags: `lane:bulk`, `client:7`, `agent:scout`; `client:*` and `agent:*` for each that has none of
+    its own. Short jobs do not count: they are over at once.
+    """
+
+    tag = models.CharField(max_length=120, primary_key=True)
+    most = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~Q(tag__endswith=":*", most=0),
+                name="jobs_limit_none_is_a_switch",
+                violation_error_message="To let none of them run, stop them.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tag} ≤ {self.most}"
+
+
+class Tally(models.Model):
+    """How many jobs ended how in a minute, as each worker reports every few seconds.
+
+    `minute` NULL sums up what was pruned, so that totals only grow. A killed worker's last seconds
+    are missing here; the jobs' own rows are the truth.
+    """
+
+    class Outcome(models.TextChoices):
+        COMPLETED = "completed"
+        RETRIED = "retried"
+        DISCARDED = "discarded"
+        HELD = "held"
+        LOST = "lost"
+
+    minute = models.DateTimeField(null=True)
+    lane = models.CharField(max_length=8, choices=Lane)
+    kind = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    count = models.BigIntegerField()
+    wait_seconds = models.FloatField(help_text="Sum over the jobs, from due to started.")
+    run_seconds = models.FloatField(help_text="Sum over the jobs.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["minute", "lane", "kind", "outcome"],
+                nulls_distinct=False,
+                name="jobs_tally_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.kind} {self.outcome}"
+
+
+class Depth(models.Model):
+    """How many jobs of a lane are in a status, as the sweep counted them a moment ago."""
+
+    lane = models.CharField(max_length=8, choices=Lane)
+    status = models.CharField(max_length=10, choices=Job.Status)
+    count = models.BigIntegerField()
+    oldest_at = models.DateTimeField(null=True, help_text="See jobs.depth.measure.")
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["lane", "status"], name="jobs_depth_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.lane} {self.status}"
 
 
 class Hold(models.Model):
@@ -127,6 +280,9 @@ class Schedule(models.Model):
     payload = models.JSONField(default=dict)
     every_seconds = models.PositiveIntegerField()
     next_run_at = models.DateTimeField()
+    last_job_id = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="While it waits or runs, none is added."
+    )
     enabled = models.BooleanField(default=True)
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Which function runs a kind of job. An unknown kind is an error at enqueue, never a default."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from jobs.lease import Lease
 
 Handler = Callable[[Job, "Lease"], None]
+Settler = Callable[[list[Job], str], None]
 
 
 class UnknownKind(LookupError):
@@ -39,6 +41,7 @@ class Recurring:
 
 _kinds: dict[str, Kind] = {}
 recurring: dict[str, Recurring] = {}
+_settlers: dict[str, Settler] = {}
 
 
 def register(
@@ -71,3 +74,27 @@ def names(*, short: bool = False) -> list[str]:
 def every(seconds: int, kind: str) -> None:
     """Enqueue a job of `kind` every `seconds`."""
     recurring[kind] = Recurring(kind, kind, seconds)
+
+
+def given_up(kind: str) -> Callable[[Settler], Settler]:
+    """Call the decorated function when a person cancels or discards jobs of `kind`, with why.
+
+    In the same transaction, so that what such a job was to do never waits for it in vain.
+    """
+
+    def decorate(settler: Settler) -> Settler:
+        if kind in _settlers:
+            raise ValueError(f"given-up jobs of kind {kind} are settled twice")
+        _settlers[kind] = settler
+        return settler
+
+    return decorate
+
+
+def settle_given_up(jobs: Iterable[Job], why: str) -> None:
+    """Let those who wait for these jobs know that they will not be done."""
+    by_kind: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        by_kind[job.kind].append(job)
+    for kind in by_kind.keys() & _settlers.keys():
+        _settlers[kind](by_kind[kind], why)

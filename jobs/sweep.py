@@ -5,27 +5,24 @@ import datetime as dt
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import queue, registry, run, wakeups
+from jobs import depth, limits, queue, registry, run, wakeups
 from jobs.lease import Holder, Lease, LeaseLost
-from jobs.models import Job, Schedule, Worker
+from jobs.models import Hold, Job, Lane, Schedule, Worker
 
 PROMOTE = """
 UPDATE jobs_job SET status = 'available'
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT id FROM jobs_job
     WHERE status IN ('scheduled', 'retryable') AND run_at <= clock_timestamp()
-    ORDER BY run_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+    ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED))
 """
 
-FREE = """
-UPDATE jobs_job SET status = 'available', held_by = ''
-WHERE id IN (
-    SELECT id FROM jobs_job j
-    WHERE j.status = 'held' AND NOT EXISTS (
-        SELECT 1 FROM jobs_hold h WHERE h.tag = '*' OR h.tag = ANY (j.tags))
-    LIMIT 1000 FOR UPDATE SKIP LOCKED)
+WAITING = """
+SELECT lane FROM unnest(%s::varchar[]) AS lane
+WHERE EXISTS (SELECT 1 FROM jobs_job j WHERE j.status = 'available' AND j.lane = lane.lane)
 """
 
 LOST = """
@@ -35,28 +32,54 @@ WHERE lost_at IS NULL AND stopped_at IS NULL
 """
 
 
+SLICE = 5000
+SLICES = 4
+"""At most so much is moved in one sweep, so that it never outlasts its second by much."""
+
+
 def sweep() -> None:
     """Promote what is due, take over from silent workers, run schedules, wake the lanes."""
-    promote()
-    free()
-    reap()
-    recur()
-    for lane in Job.objects.filter(status=Job.Status.AVAILABLE).values_list("lane").distinct():
-        wakeups.send(lane[0])
+    try:
+        promote()
+        free()
+        limits.free_what_fits()
+        reap()
+        recur()
+        depth.measure_when_due()
+    finally:
+        _wake()
+
+
+def _wake() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, [Lane.values])
+        lanes = [row[0] for row in cursor.fetchall()]
+    for lane in lanes:
+        wakeups.send(lane)
 
 
 def promote() -> int:
     """Make due scheduled and retryable jobs available; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(PROMOTE)
-        return int(cursor.rowcount)
+    promoted = 0
+    for _ in range(SLICES):
+        with connection.cursor() as cursor:
+            cursor.execute(PROMOTE, [SLICE])
+            promoted += cursor.rowcount
+            if cursor.rowcount < SLICE:
+                break
+    return promoted
 
 
 def free() -> int:
-    """Free held jobs no hold reaches: put aside just as their switch was released."""
-    with connection.cursor() as cursor:
-        cursor.execute(FREE)
-        return int(cursor.rowcount)
+    """Free held jobs whose hold is gone, in slices; return how many.
+
+    Those another hold reaches too are put aside again by the claim that meets them.
+    """
+    holds = set(Hold.objects.values_list("tag", flat=True))
+    if "*" in holds:
+        return 0
+    gone = [mark for mark in limits.marks() if not mark.startswith("limit:") and mark not in holds]
+    return sum(limits.free(mark) for mark in gone)
 
 
 def reap() -> int:
@@ -75,7 +98,7 @@ def reclaim(holder: Holder) -> int:
 
     As when the database went away just when the end of a job was to be written.
     """
-    long_ago = timezone.now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS)
+    long_ago = Now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS)
     mine = Job.objects.filter(
         status=Job.Status.RUNNING, worker=holder.worker, started_at__lt=long_ago
     )
@@ -115,8 +138,11 @@ def take_over(job: Job) -> bool:
 
 
 def recur() -> None:
-    """Enqueue recurring jobs whose time has come, once each, however many sweepers run."""
-    now = timezone.now()
+    """Enqueue recurring jobs whose time has come, once each, however many sweepers run.
+
+    One that has not ended yet is not followed by another: workers that were away for a day find
+    one of each, not a day's worth.
+    """
     known = set(Schedule.objects.values_list("name", flat=True))
     for wanted in registry.recurring.values():
         if wanted.name not in known:
@@ -125,15 +151,17 @@ def recur() -> None:
                 defaults={
                     "kind": wanted.kind,
                     "every_seconds": wanted.every_seconds,
-                    "next_run_at": now,
+                    "next_run_at": Now(),
                 },
             )
     with transaction.atomic():
         due = Schedule.objects.select_for_update(skip_locked=True).filter(
-            enabled=True, next_run_at__lte=now, kind__in=registry.names()
+            enabled=True, next_run_at__lte=Now(), kind__in=registry.names()
         )
         for schedule in due:
-            key = f"schedule:{schedule.name}:{schedule.next_run_at.isoformat()}"
-            queue.enqueue(schedule.kind, schedule.payload, unique_key=key)
-            schedule.next_run_at = now + dt.timedelta(seconds=schedule.every_seconds)
-            schedule.save(update_fields=["next_run_at"])
+            last = schedule.last_job_id
+            if last is None or not Job.objects.filter(pk=last, finished_at=None).exists():
+                job = queue.enqueue(schedule.kind, schedule.payload)
+                schedule.last_job_id = job.pk
+            schedule.next_run_at = Now() + dt.timedelta(seconds=schedule.every_seconds)
+            schedule.save(update_fields=["next_run_at", "last_job_id"])

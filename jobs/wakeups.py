@@ -10,7 +10,6 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 ENOUGH = 4
-EXPIRES_SECONDS = 30
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +32,7 @@ def send(lane: str) -> None:
     try:
         if valkey().llen(lane) >= ENOUGH:
             return
-        current_app.send_task(
-            "jobs.drain", args=[lane], queue=lane, expires=EXPIRES_SECONDS, retry=False
-        )
+        # Without a time to expire: the sender's clock and the worker's may be hours apart.
+        current_app.send_task("jobs.drain", args=[lane], queue=lane, retry=False)
     except (redis.RedisError, OperationalError, OSError) as error:
         log.warning("no wake-up for %s, the sweep will send one: %s", lane, error)

@@ -1,6 +1,7 @@
 """Rows for tests, made by plain functions, and a way to work the queue off in the test itself."""
 
 import datetime as dt
+import time
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -49,6 +50,12 @@ def make_holder() -> Holder:
     return Holder.register(lanes=list(Lane.values))
 
 
+def make_holder_of(job: Job) -> Holder:
+    """Return the holder of a claimed job, as its worker has it."""
+    assert job.worker is not None
+    return Holder(job.worker, time.monotonic())
+
+
 def work_off(*, ahead: bool = False, holder: Holder | None = None) -> int:
     """Run every job that is due, and those they make, in this thread; return how many ran.
 
@@ -62,7 +69,7 @@ def work_off(*, ahead: bool = False, holder: Holder | None = None) -> int:
             past = timezone.now() - dt.timedelta(seconds=1)
             Job.objects.filter(status__in=waiting).update(run_at=past)
         sweep.promote()
-        jobs = [job for lane in Lane.values for job in claim.claim(lane, holder, 10)]
+        jobs = _claimed(holder, 10)
         if not jobs:
             return ran
         for job in jobs:
@@ -77,9 +84,17 @@ def work_off_once() -> None:
     Job.objects.filter(status=Job.Status.SCHEDULED).update(run_at=past)
     sweep.promote()
     holder = make_holder()
-    for lane in Lane.values:
-        for job in claim.claim(lane, holder, 100):
-            run.run(job, holder)
+    for job in _claimed(holder, 100):
+        run.run(job, holder)
+
+
+def _claimed(holder: Holder, limit: int) -> list[Job]:
+    return [
+        job
+        for lane in Lane.values
+        for short in (True, False)
+        for job in claim.claim(lane, holder, limit, short=short)
+    ]
 
 
 def received(**fields: Any) -> Lead:

@@ -16,7 +16,7 @@ from jobs import sweep, wakeups
 from jobs.models import Job, Worker
 
 LEASE_SECONDS = 2
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
@@ -32,17 +32,20 @@ def until(condition: Callable[[], object], what: str, *, seconds: float = PATIEN
 
 @contextmanager
 def worker(
-    environment: dict[str, str] | None = None, *, threads: int = 4
+    environment: dict[str, str] | None = None, *, threads: int = 4, lease: int = LEASE_SECONDS
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker process for all lanes with a short lease, ready when this yields."""
+    """Run a worker process for all lanes, ready when this yields.
+
+    Its lease is short, for tests of takeovers; a busy machine may take it from a living worker.
+    """
     before = set(Worker.objects.values_list("pk", flat=True))
-    lease, settings.JOBS_LEASE_SECONDS = settings.JOBS_LEASE_SECONDS, LEASE_SECONDS
+    before_it, settings.JOBS_LEASE_SECONDS = settings.JOBS_LEASE_SECONDS, lease
     command = [sys.executable, "-m", "celery", "-A", "agency", "worker", "-P", "threads"]
     process = subprocess.Popen(
         [*command, "-Q", "fast,normal,bulk", "-c", str(threads), "-n", f"w{time.time_ns()}@test"],
         env={
             **os.environ,
-            "JOBS_LEASE_SECONDS": str(LEASE_SECONDS),
+            "JOBS_LEASE_SECONDS": str(lease),
             "DB_POOL_SIZE": str(threads + 8),
             **(environment or {}),
         },
@@ -60,7 +63,7 @@ def worker(
             if process.poll() is None:
                 process.send_signal(number)
         process.wait()
-        settings.JOBS_LEASE_SECONDS = lease
+        settings.JOBS_LEASE_SECONDS = before_it
 
 
 @contextmanager

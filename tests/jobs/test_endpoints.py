@@ -32,9 +32,9 @@ def test_an_address_opens_its_endpoint_and_no_other() -> None:
     address = endpoints.address("leads", "website")
 
     assert address == f"{settings.PUBLIC_URL}/hooks/leads/{endpoint.token}"
-    assert endpoints.find("leads", token_of(address)) == endpoint
-    assert endpoints.find("leads", "A" * 32) is None
-    assert endpoints.find("leads", "../../etc/passwd") is None
+    token = token_of(address)
+    assert endpoints.find("leads", [token, "A" * 32, "../../etc/passwd"]) == {token: endpoint}
+    assert endpoints.find("calls", [token]) == {}
 
 
 def test_the_token_and_the_secret_are_not_readable_in_the_database() -> None:
@@ -61,8 +61,7 @@ def test_rotating_closes_the_old_address() -> None:
 
     endpoints.rotate(endpoint, actor="operator", actor_kind="user")
 
-    assert endpoints.find("leads", old_token) is None
-    assert endpoints.find("leads", endpoint.token) == endpoint
+    assert endpoints.find("leads", [old_token, endpoint.token]) == {endpoint.token: endpoint}
     assert endpoint.secret != old_secret
 
 
@@ -71,9 +70,9 @@ def test_a_disabled_endpoint_is_not_found_until_it_is_enabled() -> None:
 
     assert endpoints.disable(endpoint)
     assert not endpoints.disable(endpoint)
-    assert endpoints.find("leads", endpoint.token) is None
+    assert endpoints.find("leads", [endpoint.token]) == {}
     assert endpoints.enable(endpoint)
-    assert endpoints.find("leads", endpoint.token) == endpoint
+    assert endpoints.find("leads", [endpoint.token]) == {endpoint.token: endpoint}
 
 
 def test_every_change_is_in_the_trail_once() -> None:

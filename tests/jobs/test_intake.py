@@ -4,24 +4,36 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agency import roles
+from agency.models import Client
 from jobs import bodies, endpoints, intake, queue
 from jobs.bodies import FORM, JSON, Refused
 from jobs.intake import Arrival
 from jobs.models import Delivery, DeliveryKey, Endpoint, Job
+from tests.conftest import conninfo
 
 KIND = "pipeline.take_in_lead"
 
 
 def arrival(body: bytes = b"{}", keys: dict[str, str] | None = None, of: str = JSON) -> Arrival:
     return Arrival(of, body, keys=keys or {})
+
+
+def accept(endpoint: Endpoint, sent: Arrival, kind: str = KIND) -> intake.Receipt:
+    """Take one in; raise what it is refused for."""
+    (outcome,) = intake.accept([(endpoint, sent)], kind)
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
 
 
 @pytest.fixture
@@ -32,7 +44,7 @@ def endpoint(db: None) -> Endpoint:
 def test_it_stores_the_raw_body_and_one_job(endpoint: Endpoint) -> None:
     headers = {"user-agent": "Forms/1.0"}
 
-    receipt = intake.accept(endpoint, Arrival(JSON, b'{"a": 1}', headers), KIND)
+    receipt = accept(endpoint, Arrival(JSON, b'{"a": 1}', headers), KIND)
 
     delivery = Delivery.objects.get()
     assert delivery.pk == receipt.delivery_id
@@ -49,8 +61,8 @@ def test_it_stores_the_raw_body_and_one_job(endpoint: Endpoint) -> None:
 
 
 def test_the_same_body_again_is_the_same_delivery(endpoint: Endpoint) -> None:
-    first = intake.accept(endpoint, arrival(), KIND)
-    second = intake.accept(endpoint, arrival(), KIND)
+    first = accept(endpoint, arrival(), KIND)
+    second = accept(endpoint, arrival(), KIND)
 
     assert not first.duplicate
     assert second == first._replace(duplicate=True)
@@ -61,18 +73,18 @@ def test_another_endpoint_has_keys_of_its_own(endpoint: Endpoint) -> None:
     other = endpoints.create("leads", "landing")
     keys = {"Idempotency-Key": "key:a"}
 
-    intake.accept(endpoint, arrival(keys=keys), KIND)
-    receipt = intake.accept(other, arrival(b"[]", keys=keys), KIND)
+    accept(endpoint, arrival(keys=keys), KIND)
+    receipt = accept(other, arrival(b"[]", keys=keys), KIND)
 
     assert not receipt.duplicate
 
 
 def test_a_key_stands_for_one_body(endpoint: Endpoint) -> None:
     keys = {"Idempotency-Key": "key:a"}
-    intake.accept(endpoint, arrival(keys=keys), KIND)
+    accept(endpoint, arrival(keys=keys), KIND)
 
     with pytest.raises(Refused) as raised:
-        intake.accept(endpoint, arrival(b"[]", keys=keys), KIND)
+        accept(endpoint, arrival(b"[]", keys=keys), KIND)
 
     assert raised.value.status == 422
     assert raised.value.errors[0].field == "Idempotency-Key"
@@ -81,21 +93,19 @@ def test_a_key_stands_for_one_body(endpoint: Endpoint) -> None:
 
 def test_two_keys_are_taken_together_or_not_at_all(endpoint: Endpoint) -> None:
     both = {"Idempotency-Key": "key:a", "webhook-id": "id:1"}
-    first = intake.accept(endpoint, arrival(keys=both), KIND)
+    first = accept(endpoint, arrival(keys=both), KIND)
 
-    copy = intake.accept(
-        endpoint, arrival(keys={"Idempotency-Key": "key:b", "webhook-id": "id:1"}), KIND
-    )
+    copy = accept(endpoint, arrival(keys={"Idempotency-Key": "key:b", "webhook-id": "id:1"}), KIND)
 
     assert copy == first._replace(duplicate=True)
     assert set(DeliveryKey.objects.values_list("key", flat=True)) == set(both.values())
 
 
 def test_an_expired_key_is_taken_over(endpoint: Endpoint) -> None:
-    first = intake.accept(endpoint, arrival(), KIND)
+    first = accept(endpoint, arrival(), KIND)
     DeliveryKey.objects.update(expires_at=first.received_at - dt.timedelta(seconds=1))
 
-    second = intake.accept(endpoint, arrival(), KIND)
+    second = accept(endpoint, arrival(), KIND)
 
     assert not second.duplicate
     assert second.delivery_id != first.delivery_id
@@ -106,7 +116,7 @@ def test_an_expired_key_is_taken_over(endpoint: Endpoint) -> None:
 
 def test_expired_keys_are_forgotten_and_others_kept(endpoint: Endpoint) -> None:
     for name in ("old", "new"):
-        intake.accept(endpoint, arrival(keys={"Idempotency-Key": f"key:{name}"}), KIND)
+        accept(endpoint, arrival(keys={"Idempotency-Key": f"key:{name}"}), KIND)
     DeliveryKey.objects.filter(key="key:old").update(expires_at=dt.datetime.now(dt.UTC))
 
     intake.forget_delivery_keys(Job(), None)  # type: ignore[arg-type]
@@ -116,7 +126,7 @@ def test_expired_keys_are_forgotten_and_others_kept(endpoint: Endpoint) -> None:
 
 def test_nothing_stays_when_the_job_cannot_be_made(endpoint: Endpoint) -> None:
     with pytest.raises(LookupError):
-        intake.accept(endpoint, arrival(), "no.such.kind")
+        accept(endpoint, arrival(), "no.such.kind")
 
     assert not Delivery.objects.exists()
     assert not DeliveryKey.objects.exists()
@@ -154,7 +164,7 @@ def at_once(call: Callable[[], Any], times: int = 8) -> list[Any]:
 def test_of_many_at_once_one_is_stored(committed: str) -> None:
     endpoint = endpoints.create("leads", "website")
 
-    receipts = at_once(lambda: intake.accept(endpoint, arrival(), KIND))
+    receipts = at_once(lambda: accept(endpoint, arrival(), KIND))
 
     assert len({receipt.delivery_id for receipt in receipts}) == 1
     assert sorted(receipt.duplicate for receipt in receipts) == [False] + [True] * 7
@@ -163,10 +173,10 @@ def test_of_many_at_once_one_is_stored(committed: str) -> None:
 
 def test_of_many_at_once_with_an_expired_key_one_takes_it_over(committed: str) -> None:
     endpoint = endpoints.create("leads", "website")
-    first = intake.accept(endpoint, arrival(), KIND)
+    first = accept(endpoint, arrival(), KIND)
     DeliveryKey.objects.update(expires_at=first.received_at)
 
-    receipts = at_once(lambda: intake.accept(endpoint, arrival(), KIND))
+    receipts = at_once(lambda: accept(endpoint, arrival(), KIND))
 
     assert len({receipt.delivery_id for receipt in receipts} - {first.delivery_id}) == 1
     assert Delivery.objects.count() == 2
@@ -179,34 +189,105 @@ def test_of_many_at_once_with_crossed_keys_nobody_waits_forever(committed: str) 
     def post() -> intake.Receipt:
         one, other = next(pairs)
         keys = {"Idempotency-Key": f"key:{one}", "webhook-id": f"key:{other}"}
-        return intake.accept(endpoint, arrival(keys=keys), KIND)
+        return accept(endpoint, arrival(keys=keys), KIND)
 
     assert len({receipt.delivery_id for receipt in at_once(post)}) == 1
 
 
-def test_whoever_waits_stores_it_when_the_first_fails(
-    committed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_waits_stores_it_when_the_first_fails(committed: str) -> None:
     endpoint = endpoints.create("leads", "website")
-    enqueue, calls = queue.enqueue, iter([True, False])
+    first, waits = psycopg.connect(conninfo("default")), Event()
+    first.execute(
+        "INSERT INTO jobs_deliverykey (endpoint_id, key, body_hash, delivery_id, expires_at)"
+        " VALUES (%s, %s, 'other', gen_random_uuid(), now() + '1 day')",
+        [endpoint.pk, f"hash:{intake.fingerprint(arrival())}"],
+    )
 
-    def fail_once(*args: Any, **kwargs: Any) -> Job:
-        if next(calls):
-            raise ConnectionError("the first one's process dies")
-        return enqueue(*args, **kwargs)
+    def post() -> intake.Receipt:
+        waits.set()
+        return accept(endpoint, arrival())
 
-    monkeypatch.setattr(queue, "enqueue", fail_once)
+    def die() -> None:
+        waits.wait(timeout=30)
+        with roles.connect_admin(committed) as admin:
+            while not admin.execute(WAITS_FOR, [first.info.backend_pid]).fetchone():
+                pass
+        first.close()
 
-    def post() -> intake.Receipt | None:
-        try:
-            return intake.accept(endpoint, arrival(), KIND)
-        except ConnectionError:
-            return None
-
-    receipts = [receipt for receipt in at_once(post, times=2) if receipt]
+    calls = iter([post, die])
+    receipts = [receipt for receipt in at_once(lambda: next(calls)(), times=2) if receipt]
 
     assert [receipt.duplicate for receipt in receipts] == [False]
     assert Delivery.objects.count() == Job.objects.count() == 1
+
+
+WAITS_FOR = "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+
+
+def test_the_job_is_the_one_that_enqueue_makes(endpoint: Endpoint) -> None:
+    client = Client.objects.create(name="Harbor", slug="harbor")
+    Endpoint.objects.filter(pk=endpoint.pk).update(client=client)
+    endpoint.refresh_from_db()
+    for owner in (None, client):
+        endpoint.client = owner
+        receipt = accept(endpoint, arrival(str(owner).encode()))
+        delivery = Delivery.objects.get(pk=receipt.delivery_id)
+        made = Job.objects.values().get(subject_id=str(delivery.pk))
+        queue.enqueue(
+            KIND,
+            {"delivery_id": str(delivery.pk)},
+            client=owner,
+            subject=delivery,
+            unique_key="another",
+        )
+        wanted = Job.objects.values().get(unique_key="another")
+        Job.objects.filter(unique_key="another").delete()
+
+        own = {"id", "unique_key", "correlation_id", "run_at", "created_at"}
+        assert {k: v for k, v in made.items() if k not in own} == {
+            k: v for k, v in wanted.items() if k not in own
+        }
+        assert made["unique_key"] == f"delivery:{delivery.pk}"
+        assert made["run_at"] == made["created_at"] == receipt.received_at
+        assert made["correlation_id"] != wanted["correlation_id"]
+
+
+def test_many_are_stored_in_one_statement(
+    endpoint: Endpoint, django_assert_num_queries: Any
+) -> None:
+    sent = [(endpoint, arrival(str(number).encode())) for number in range(20)]
+
+    with django_assert_num_queries(1):
+        receipts = intake.accept(sent, KIND)
+
+    bodies_by_id = {delivery.pk: bytes(delivery.body) for delivery in Delivery.objects.all()}
+    assert [bodies_by_id[r.delivery_id] for r in receipts if isinstance(r, intake.Receipt)] == [
+        body.body for _, body in sent
+    ]
+
+
+def test_of_many_each_gets_its_own_outcome(endpoint: Endpoint) -> None:
+    def with_keys(body: bytes, *keys: str) -> tuple[Endpoint, Arrival]:
+        headers = ("Idempotency-Key", "webhook-id")
+        return endpoint, arrival(body, dict(zip(headers, keys, strict=False)))
+
+    before = accept(*with_keys(b"0", "key:a"))
+    again, other_body, half, fresh, twice = intake.accept(
+        [
+            with_keys(b"0", "key:a"),
+            with_keys(b"1", "key:a"),
+            with_keys(b"0", "key:b", "key:a"),
+            with_keys(b"2", "key:c", "id:c"),
+            with_keys(b"2", "key:c"),
+        ],
+        KIND,
+    )
+
+    assert again == half == before._replace(duplicate=True)
+    assert isinstance(other_body, Refused)
+    assert isinstance(fresh, intake.Receipt)
+    assert twice == fresh._replace(duplicate=True)
+    assert not DeliveryKey.objects.filter(key="key:b").exists()
 
 
 def test_ensure_makes_one_endpoint_of_many_at_once(committed: str) -> None:

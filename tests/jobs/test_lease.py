@@ -22,10 +22,10 @@ def go_silent(worker: Worker) -> None:
 def test_an_expired_lease_finishing_late_is_refused() -> None:
     old, new = factories.make_holder(), factories.make_holder()
     queue.enqueue("control.tidy", {})
-    (first,) = claim.claim("fast", old)
+    (first,) = claim.claim("fast", old, short=True)
     go_silent(old.worker)
     assert sweep.reap() == 1
-    (second,) = claim.claim("fast", new)
+    (second,) = claim.claim("fast", new, short=True)
     assert (second.pk, second.fence, second.attempt) == (first.pk, 2, 2)
 
     with pytest.raises(LeaseLost):
@@ -39,11 +39,11 @@ def test_an_expired_lease_finishing_late_is_refused() -> None:
 def test_a_silent_holder_knows_it_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     holder = factories.make_holder()
     queue.enqueue("control.tidy", {})
-    (job,) = claim.claim("fast", holder)
+    (job,) = claim.claim("fast", holder, short=True)
     holder.renewed -= settings.JOBS_LEASE_SECONDS
     with pytest.raises(LeaseLost):
         Lease(job, holder).check()
-    assert claim.claim("fast", holder) == []
+    assert claim.claim("fast", holder, short=True) == []
 
 
 def test_a_lost_holder_cannot_beat_itself_back() -> None:
@@ -59,7 +59,7 @@ def test_a_job_whose_workers_keep_dying_is_discarded_with_its_history() -> None:
     Job.objects.update(max_attempts=2)
     for _ in range(2):
         holder = factories.make_holder()
-        claim.claim("fast", holder)
+        claim.claim("fast", holder, short=True)
         go_silent(holder.worker)
         sweep.reap()
 
@@ -71,7 +71,7 @@ def test_a_job_whose_workers_keep_dying_is_discarded_with_its_history() -> None:
 def test_a_leaving_worker_gives_its_jobs_back_at_once() -> None:
     holder = factories.make_holder()
     queue.enqueue("control.tidy", {})
-    claim.claim("fast", holder)
+    claim.claim("fast", holder, short=True)
     holder.stop()
     assert sweep.reap() == 1
     assert Job.objects.get().status == "available"
@@ -81,7 +81,7 @@ def test_a_job_its_live_worker_dropped_is_given_back_but_not_one_in_hand() -> No
     holder = factories.make_holder()
     for _ in range(2):
         queue.enqueue("control.tidy", {})
-    dropped, kept = claim.claim("fast", holder, 2)
+    dropped, kept = claim.claim("fast", holder, 2, short=True)
     long_ago = timezone.now() - dt.timedelta(seconds=settings.JOBS_LEASE_SECONDS + 1)
     Job.objects.update(started_at=long_ago)
     holder.in_hand.add((kept.pk, kept.fence))
@@ -94,6 +94,6 @@ def test_a_job_its_live_worker_dropped_is_given_back_but_not_one_in_hand() -> No
 def test_the_first_identity_still_runs_what_it_holds() -> None:
     holder = factories.make_holder()
     queue.enqueue("control.tidy", {})
-    (job,) = claim.claim("fast", holder)
+    (job,) = claim.claim("fast", holder, short=True)
     run.run(job, holder)
     assert Job.objects.get().status == "completed"

@@ -11,7 +11,7 @@ from jobs.models import Job
 from tests import factories, workers
 from tests.mailserver import Inbox
 
-pytestmark = pytest.mark.usefixtures("committed")
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.alone]
 
 
 def approved() -> Action:

@@ -97,7 +97,8 @@ def children() -> list[Child]:
         ),
         worker("worker-clock", "sweep", threads=2),
         worker("worker-fast", "fast", threads=8),
-        worker("worker-normal", "normal,bulk", threads=16),
+        worker("worker-normal", "normal", threads=16),
+        worker("worker-bulk", "bulk", threads=8),
         python("beat", "-m", "celery", "-q", "-A", "agency.celery", "beat", pool=1),
     ]
     if not settings.EMAIL_URL:
