@@ -8,7 +8,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from agency import audit
-from agency.models import AgencyProfile, AuditEntry, Client
+from agency.models import AgencyProfile, AuditEntry, AuditSeal, AuditUnsealed, Client
 
 M = TypeVar("M", bound=models.Model)
 
@@ -95,3 +95,15 @@ class AuditEntryAdmin(History[AuditEntry]):
     search_fields = ("sentence", "verb", "object_id")
     ordering = ("-id",)
     list_select_related = ("client",)
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(History[AuditSeal]):
+    list_display = ("seq", "entry", "hash")
+    ordering = ("-seq",)
+
+
+@admin.register(AuditUnsealed)
+class AuditUnsealedAdmin(History[AuditUnsealed]):
+    list_display = ("entry",)
+    ordering = ("-entry",)

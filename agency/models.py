@@ -118,3 +118,31 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class AuditUnsealed(models.Model):
+    """The id of an entry that waits for its seal. A trigger puts it here with the entry."""
+
+    entry = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        verbose_name = "unsealed audit entry"
+        verbose_name_plural = "unsealed audit entries"
+
+    def __str__(self) -> str:
+        return f"entry {self.entry}"
+
+
+class AuditSeal(models.Model):
+    """One link of the chain over the trail; a trigger forbids changing it. See agency/seals.py.
+
+    Without foreign keys: a seal outlives whatever was done to its entry.
+    """
+
+    seq = models.BigIntegerField(primary_key=True)
+    entry = models.BigIntegerField(unique=True)
+    prev = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.hash}"
