@@ -59,9 +59,10 @@ def run_agent(job: Job, lease: Lease) -> None:
     perform(run, settings, facts, lease, lambda case: _conclude(run, case, lease, subject))
 
 
-def abandon_earlier(job: Job) -> None:
-    """End the run an earlier try of `job` left open; a call in flight costs what was booked."""
-    left = Run.objects.filter(job_id=job.pk, status=Run.Status.RUNNING)
+def abandon_earlier(*jobs: Job) -> None:
+    """End the runs earlier tries of `jobs` left open; a call in flight costs what was booked."""
+    ids = [job.pk for job in jobs]
+    left = Run.objects.filter(job_id__in=ids, status=Run.Status.RUNNING)
     calls = ModelCall.objects.filter(run__in=left, status=ModelCall.Status.RESERVED)
     calls.update(status=ModelCall.Status.CANCELLED, usd=F("reserved_usd"), error=SILENT)
     left.update(status=Run.Status.ABANDONED, error=SILENT, finished_at=timezone.now())
@@ -196,6 +197,12 @@ def proposal_json(item: actions.Proposal) -> dict[str, Any]:
 def tell(run: Run) -> None:
     """Let open pages know that the run changed."""
     live.broadcast("agents", "status", f"agent:{run.agent}", f"run:{run.pk}", "leads")
+
+
+@registry.given_up("agents.run")
+def abandon_given_up(jobs: list[Job], why: str) -> None:
+    """End the runs of jobs a person cancelled or discarded."""
+    abandon_earlier(*jobs)
 
 
 @registry.register("agents.abandon", short=True)

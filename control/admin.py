@@ -3,7 +3,16 @@
 from django.contrib import admin
 
 from agency.admin import Audited, History
-from control.models import Action, Alert, AutonomyRule, Decision, KillSwitch, Override
+from control.models import (
+    Action,
+    Alert,
+    AlertRepeat,
+    AutonomyRule,
+    Decision,
+    KillSwitch,
+    Notice,
+    Override,
+)
 
 
 @admin.register(Action)
@@ -34,6 +43,19 @@ class AlertAdmin(History[Alert]):
     list_display = ("last_seen_at", "severity", "title", "count", "acknowledged_at")
     list_filter = ("severity",)
     search_fields = ("title", "dedupe_key")
+    ordering = ("-id",)
+
+
+@admin.register(AlertRepeat)
+class AlertRepeatAdmin(History[AlertRepeat]):
+    list_display = ("seen_at", "severity", "title", "times")
+    ordering = ("-id",)
+
+
+@admin.register(Notice)
+class NoticeAdmin(History[Notice]):
+    list_display = ("created_at", "channel", "status", "subject", "ended_at", "error")
+    list_filter = ("channel", "status")
     ordering = ("-id",)
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agency.db import give_back_connections
-from control import alerts, kinds, outcomes, policy, switches, trips
+from control import alerts, given_up, kinds, outcomes, policy, switches, trips
 from control.models import Action, Decision, Level
 from integrations.errors import OutcomeUnknown, RecipientRefused, ServiceError
 from jobs import events, queue, registry
@@ -67,13 +67,17 @@ def _begin(action: Action, decision: Decision, lease: Lease) -> bool:
     with transaction.atomic():
         lease.check_row()
         action.refresh_from_db(from_queryset=Action.objects.select_for_update())
-        if action.status == Action.Status.EXECUTING and decision.pk == _live_decision(action):
+        live = decision.pk == given_up.live_decision(action)
+        if action.status == Action.Status.EXECUTING and live:
             outcomes.mark_unknown(action, "its worker stopped in the middle of it")
             return False
-        if action.status != Action.Status.APPROVED or decision.pk != _live_decision(action):
+        if action.status != Action.Status.APPROVED or not live:
             return False
-        switches.check(kinds.tags(action))
         judgement = policy.judge(action)
+        # After policy: a switch engaged or released between the two must not refuse it for good.
+        switches.check(kinds.tags(action))
+        if judgement.stopped:
+            raise Held("a switch released meanwhile")
         if judgement.level == Level.FORBID:
             raise Refused(judgement.reason)
         if judgement.level == Level.ASK and decision.user_id is None:
@@ -82,11 +86,6 @@ def _begin(action: Action, decision: Decision, lease: Lease) -> bool:
         return action.advance(
             Action.Status.APPROVED, Action.Status.EXECUTING, effect_started_at=timezone.now()
         )
-
-
-def _live_decision(action: Action) -> int | None:
-    last = action.decisions.filter(verdict=Decision.Verdict.APPROVE).order_by("-pk").first()
-    return last.pk if last is not None else None
 
 
 def _consume(action: Action, decision: Decision) -> None:
@@ -246,7 +245,7 @@ def settle_discarded(job: Job, lease: Lease) -> None:
     if gone.kind != "control.execute":
         return
     action = Action.objects.select_for_update().get(pk=gone.payload["action_id"])
-    if _live_decision(action) != gone.payload["decision_id"]:
+    if given_up.live_decision(action) != gone.payload["decision_id"]:
         return
     if action.status == Action.Status.EXECUTING:
         outcomes.mark_unknown(action, "its worker stopped in the middle of it, again")

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
+from django.utils import timezone
 
 from agency.ids import uuid7
 from agency.models import Client
@@ -187,6 +188,27 @@ class KillSwitch(models.Model):
         return "*" if self.scope == self.Scope.EVERYTHING else f"{self.scope}:{self.value}"
 
 
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Alerts by where they stand."""
+
+    def unacknowledged(self) -> "AlertQuerySet":
+        """Open ones, put off or not."""
+        return self.filter(acknowledged_at=None)
+
+    def in_sight(self) -> "AlertQuerySet":
+        """Open ones that are not put off."""
+        return self.unacknowledged().exclude(snoozed_until__gt=timezone.now())
+
+    def put_off(self) -> "AlertQuerySet":
+        """Open ones out of sight until their time comes."""
+        return self.unacknowledged().filter(snoozed_until__gt=timezone.now())
+
+    def gravest_first(self) -> "AlertQuerySet":
+        """The gravest first, among them the latest."""
+        ranks = [When(severity=name, then=rank) for rank, name in enumerate(GRAVITY)]
+        return self.order_by(Case(*ranks).desc(), "-last_seen_at", "-pk")
+
+
 class Alert(models.Model):
     """Something the operator should know, once, with a count of how often it happened again."""
 
@@ -206,7 +228,17 @@ class Alert(models.Model):
     last_seen_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True, default="")
-    mailed_at = models.DateTimeField(null=True, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    next_notify_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the operator is told again; never if empty."
+    )
+    notified_count = models.PositiveIntegerField(
+        default=0, help_text="How often the operator was told."
+    )
+    count_when_told = models.PositiveIntegerField(default=0)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AlertQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -216,9 +248,82 @@ class Alert(models.Model):
                 name="control_alert_one_open",
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_notify_at"],
+                condition=Q(acknowledged_at=None, next_notify_at__isnull=False),
+                name="control_alert_due",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_snoozed(self) -> bool:
+        """Whether it is out of sight until its time comes."""
+        return self.snoozed_until is not None and self.snoozed_until > timezone.now()
+
+
+GRAVITY = (Alert.Severity.INFO, Alert.Severity.WARNING, Alert.Severity.CRITICAL)
+
+
+class AlertRepeat(models.Model):
+    """An alert raised again while its row was busy: counted a little later, so nobody waits."""
+
+    dedupe_key = models.CharField(max_length=200)
+    severity = models.CharField(max_length=8, choices=Alert.Severity)
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True, default="")
+    url = models.CharField(max_length=300, blank=True, default="")
+    times = models.PositiveIntegerField(default=1)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.title} × {self.times}"
+
+
+class Notice(models.Model):
+    """One message of the house to its operator over one channel, sent at most once."""
+
+    class Channel(models.TextChoices):
+        MAIL = "mail", "Mail"
+        WEBHOOK = "webhook", "Webhook"
+        ESCALATION = "escalation", "Escalation mail"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"
+        SENT = "sent"
+        UNKNOWN = "unknown", "may have arrived"
+        FAILED = "failed"
+        DROPPED = "dropped", "no longer needed"
+
+    key = models.CharField(max_length=120, unique=True, help_text="What it must be only once for.")
+    alert = models.ForeignKey(
+        Alert, null=True, blank=True, on_delete=models.CASCADE, related_name="notices"
+    )
+    channel = models.CharField(max_length=10, choices=Channel)
+    status = models.CharField(max_length=7, choices=Status, default=Status.QUEUED)
+    subject = models.CharField(max_length=300)
+    text = models.TextField()
+    url = models.CharField(max_length=300, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["channel", "-ended_at"], name="control_notice_latest"),
+            models.Index(fields=["created_at"], name="control_notice_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    def advance(self, old: str, new: str, **fields: object) -> bool:
+        """Compare-and-swap the status; return False if somebody else got there first."""
+        return Notice.objects.filter(pk=self.pk, status=old).update(status=new, **fields) == 1
 
 
 class Override(models.Model):

@@ -39,6 +39,11 @@ class Judgement:
         """The reasons for the level, as one sentence."""
         return "; ".join(v.reason for v in self.verdicts if v.level == self.level)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a kill switch was engaged."""
+        return any(v.step == "kill switch" for v in self.verdicts)
+
     def as_json(self) -> list[dict[str, str]]:
         """Return what is kept on the action."""
         return [{"step": v.step, "level": v.level, "reason": v.reason} for v in self.verdicts]

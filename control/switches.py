@@ -18,14 +18,23 @@ from django.utils import timezone
 from agency import audit, live
 from agency.db import give_back_connections
 from agency.models import AuditEntry
-from control import kinds, outcomes
+from control import given_up, kinds
 from control.models import Action, KillSwitch
-from jobs import queue, wakeups
-from jobs.lease import Held
+from jobs import limits, operate, queue, registry, wakeups
+from jobs.filters import Filter
+from jobs.lease import Held, Lease
 from jobs.models import Hold, Job, Lane
+from jobs.operate import Verb
 
 SNAPSHOT_SECONDS = 0.25
 STALE_SECONDS = 1.0
+DISCARD = "control.discard_backlog"
+AT_ONCE = 500
+"""A backlog of up to so many jobs is dealt with in the release's own transaction."""
+
+MANY = 10_000
+"""Counting more than this takes longer than a page may."""
+
 UNSEEN = "?"
 """The tag reported when this process could not look for too long: not knowing means no."""
 
@@ -68,8 +77,10 @@ def engage(
 
 
 def release(switch: KillSwitch, *, by: str, discard_backlog: bool = False) -> int:
-    """Release a switch; return how many jobs of its backlog were set free, or discarded.
+    """Release a switch; return how many jobs of its backlog go on, or are discarded.
 
+    Counts up to MANY, and one more when there are more. A backlog of over AT_ONCE is set free by
+    the sweep, or discarded by a job in the background, until whose end the tag stays held.
     Returns 0 and changes nothing if it was released already.
     """
     with transaction.atomic():
@@ -78,17 +89,16 @@ def release(switch: KillSwitch, *, by: str, discard_backlog: bool = False) -> in
         )
         if not won:
             return 0
-        Hold.objects.filter(tag=switch.tag).delete()
-        waiting = backlog(switch)
+        count = waiting(switch)
         if discard_backlog:
-            count = _discard(waiting, by, switch)
+            count = _discard(switch, by, count)
         else:
-            count = waiting.count()
-            waiting.filter(status=Job.Status.HELD).update(status=Job.Status.AVAILABLE, held_by="")
+            Hold.objects.filter(tag=switch.tag).delete()
+            limits.free(switch.tag, AT_ONCE)
             queue.enqueue("control.tidy", {})
             for lane in Lane.values:
                 wakeups.wake_on_commit(lane)
-        what = f"{count} waiting jobs {'discarded' if discard_backlog else 'go on'}"
+        what = f"{in_words(count)} waiting jobs {'discarded' if discard_backlog else 'go on'}"
         audit.record(
             "switch.released",
             f"{by} released {label(switch)}; {what}",
@@ -97,31 +107,70 @@ def release(switch: KillSwitch, *, by: str, discard_backlog: bool = False) -> in
             obj=switch,
             data={"backlog": count, "discarded": discard_backlog},
         )
-        live.broadcast("status", "agents", "approvals", "settings")
+        live.broadcast("status", "agents", "approvals", "settings", "jobs")
     return count
 
 
-def _discard(waiting: QuerySet[Job], by: str, switch: KillSwitch) -> int:
-    """Cancel the jobs and turn down their actions, and those policy held for this switch."""
-    jobs = list(waiting.select_for_update(of=("self",)).order_by("pk"))
-    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(
-        status=Job.Status.CANCELLED, held_by="", finished_at=timezone.now()
-    )
-    ids = [job.payload["action_id"] for job in jobs if job.kind == "control.execute"]
-    why = f"discarded when {label(switch)} was released by {by}"
-    for action in Action.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"):
-        if action.status == Action.Status.EXECUTING:
-            outcomes.mark_unknown(action, "its worker stopped in the middle of it")
-        elif action.advance(Action.Status.APPROVED, Action.Status.REJECTED, error=why):
-            action.decisions.filter(verdict="approve", consumed_at=None).update(
-                voided_at=timezone.now()
-            )
-            outcomes.tell(action, "action.discarded", f"Discarded: {action.summary}", {"why": why})
+def _discard(switch: KillSwitch, by: str, count: int) -> int:
+    """Cancel the backlog, at once or in a job, with the proposals held for this switch."""
+    why = f"{label(switch)} was released"
     held = held_actions(switch)
+    if count + len(held) > AT_ONCE:
+        chosen = Filter(statuses=operate.WAITING, tag=switch.tag)
+        operate.start(
+            Verb.CANCEL,
+            chosen,
+            by=by,
+            reason=why,
+            total=0 if count > MANY else count,
+            kind=DISCARD,
+            switch_id=switch.pk,
+        )
+        return min(count + len(held), MANY + 1)
+    ids = list(backlog(switch).values_list("pk", flat=True)[:AT_ONCE])
+    done = operate.change(Verb.CANCEL, ids, by=by, reason=why).done
     for action in held:
-        if action.advance(Action.Status.HELD, Action.Status.REJECTED, error=why):
-            outcomes.tell(action, "action.discarded", f"Discarded: {action.summary}", {"why": why})
-    return len(jobs) + len(held)
+        given_up.turn_down(action, Action.Status.HELD, f"discarded by {by}: {why}")
+    Hold.objects.filter(tag=switch.tag).delete()
+    return done + len(held)
+
+
+@registry.register(DISCARD, lane=Lane.FAST, max_attempts=20)
+def discard_backlog(job: Job, lease: Lease) -> None:
+    """Discard what waited for a switch, then let its tag go on, unless it was stopped again."""
+    operate.carry_out(job, lease)
+    switch = KillSwitch.objects.get(pk=job.payload["switch_id"])
+    why = f"discarded by {job.payload['by']}: {job.payload['reason']}"
+    for action in held_actions(switch):
+        with transaction.atomic():
+            lease.check_row()
+            given_up.turn_down(action, Action.Status.HELD, why)
+    with transaction.atomic():
+        lease.check_row()
+        # Engaging writes this row too, so one of the two waits for the other.
+        hold = Hold.objects.select_for_update().filter(tag=switch.tag).first()
+        again = KillSwitch.objects.filter(
+            scope=switch.scope, value=switch.value, released_at=None
+        ).exists()
+        if hold is not None and not again and not _discarding(switch.tag, job):
+            hold.delete()
+            live.broadcast("status", "jobs")
+
+
+def _discarding(tag: str, job: Job) -> bool:
+    """Whether another release of the same switch still has its backlog discarded."""
+    others = [other for other in operate.operations([DISCARD]) if other.pk != job.pk]
+    return any(other.payload["filter"].get("tag") == [tag] for other in others)
+
+
+def in_words(count: int) -> str:
+    """Return a count that was not taken to its end as what it is."""
+    return f"over {MANY:,}" if count > MANY else f"{count:,}"
+
+
+def waiting(switch: KillSwitch) -> int:
+    """Count the jobs that wait because of this switch, up to MANY and one more."""
+    return backlog(switch)[: MANY + 1].count()
 
 
 def held_actions(switch: KillSwitch) -> list[Action]:
@@ -134,17 +183,7 @@ def held_actions(switch: KillSwitch) -> list[Action]:
 
 def backlog(switch: KillSwitch) -> QuerySet[Job]:
     """Return the jobs that wait because of this switch."""
-    waiting = Job.objects.filter(
-        status__in=[
-            Job.Status.AVAILABLE,
-            Job.Status.SCHEDULED,
-            Job.Status.RETRYABLE,
-            Job.Status.HELD,
-        ]
-    )
-    if switch.scope == KillSwitch.Scope.EVERYTHING:
-        return waiting.exclude(tags=[])
-    return waiting.filter(tags__contains=[switch.tag])
+    return Filter(statuses=operate.WAITING, tag=switch.tag).rows()
 
 
 def engaged(tags: Iterable[str]) -> KillSwitch | None:

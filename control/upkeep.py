@@ -1,11 +1,12 @@
 """Recurring jobs of control; importing this registers all its job kinds."""
 
-from control import actions, alerts, approvals, execution
+from agency import seals
+from control import actions, alerts, approvals, digest, execution
 from jobs import registry
 from jobs.lease import Lease
 from jobs.models import Job, Lane
 
-__all__ = ["alerts", "execution", "tidy"]
+__all__ = ["alerts", "digest", "execution", "tidy"]
 
 
 @registry.register("control.tidy", lane=Lane.FAST, short=True)
@@ -15,4 +16,11 @@ def tidy(job: Job, lease: Lease) -> None:
     actions.rejudge_held()
 
 
+@registry.register("control.seal", lane=Lane.BULK)
+def seal(job: Job, lease: Lease) -> None:
+    """Seal what the audit trail gained. Not short: each 5,000 entries are a commit of their own."""
+    seals.seal()
+
+
 registry.every(60, "control.tidy")
+registry.every(5, "control.seal")

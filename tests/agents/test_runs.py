@@ -91,7 +91,7 @@ def test_the_same_step_a_third_time_stops_the_agent() -> None:
     assert tripped("going in circles")
     factories.work_off(ahead=True)
     assert Run.objects.count() == 1
-    assert probe.its_job().status == "available"
+    assert probe.its_job().status == "held"
 
 
 def test_twice_the_expected_tokens_stop_the_agent_after_the_run(stand_in: StandIn) -> None:

@@ -53,7 +53,7 @@ def status(action: Action) -> str:
 def test_a_job_put_aside_just_as_its_switch_was_released_goes_on() -> None:
     job = queue.enqueue("control.tidy", {}, tags=["agent:qualifier"])
     holder = factories.make_holder()
-    (claimed,) = claim.claim("fast", holder)
+    (claimed,) = claim.claim("fast", holder, short=True)
     switch = switches.engage("agent", "qualifier", reason="a test", by="olivia")
     switches.release(switch, by="olivia")
     run.hold(Lease(claimed, holder), "agent:qualifier")
@@ -240,5 +240,5 @@ def test_a_newer_answer_replaces_the_one_that_waits() -> None:
 def test_short_jobs_can_be_claimed_alone_when_long_ones_fill_every_thread() -> None:
     factories.receive(factories.make_lead())
     queue.enqueue("control.tidy", {})
-    short = claim.claim("fast", factories.make_holder(), 10, kinds=["control.tidy"])
+    short = claim.claim("fast", factories.make_holder(), 10, short=True)
     assert [job.kind for job in short] == ["control.tidy"]
