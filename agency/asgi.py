@@ -1,4 +1,4 @@
-"""HTTP goes to Django, WebSockets to the dashboard's consumers."""
+"""HTTP goes to Django but for the webhooks, WebSockets to the dashboard's consumers."""
 
 import os
 
@@ -17,7 +17,7 @@ websocket_urlpatterns = import_string("dashboard.routing.websocket_urlpatterns")
 
 application = ProtocolTypeRouter(
     {
-        "http": import_string("dashboard.hooks.limit_body")(http),
+        "http": import_string("dashboard.hooks.Hooks")(http),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),

@@ -264,7 +264,7 @@ def delivered(client: Client | None = None, **facts: Any) -> Job:
         endpoint.client = client
         endpoint.save()
     body = json.dumps(DANA | facts).encode()
-    intake.accept(endpoint, Arrival(JSON, body), KIND)
+    intake.accept([(endpoint, Arrival(JSON, body))], KIND)
     return Job.objects.get(kind=KIND)
 
 
