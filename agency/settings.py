@@ -83,8 +83,25 @@ def mail_server(text: str) -> str:
     return text
 
 
+def own_webhook(text: str) -> str:
+    """Parse an https address; plain http only on this machine."""
+    found = url("https", "http")(text)
+    parts = urlsplit(found)
+    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ValueError("must look like https://…")
+    if not text.isascii() or any(c.isspace() for c in text):
+        raise ValueError("holds a space or a letter that is not ASCII")
+    return text
+
+
 def rate(text: str) -> str:
     limits.parse(text)
+    return text
+
+
+def token(text: str) -> str:
+    if len(text) < 16 or not text.isascii() or any(c.isspace() for c in text):
+        raise ValueError("must be at least 16 ASCII characters without a space")
     return text
 
 
@@ -176,11 +193,22 @@ SANDBOX_SMTP_PORT = read(
 )
 MAILBOX_DIR = read("MAILBOX_DIR", DATA_DIR / "mailbox", Path)
 
+# Alerts go to the operator by mail; to a Slack-compatible webhook, and to somebody else when nobody
+# acknowledges them, where these are set.
+ALERT_WEBHOOK_URL = read("ALERT_WEBHOOK_URL", "", own_webhook)
+ALERT_ESCALATION_EMAIL = read("ALERT_ESCALATION_EMAIL", "", email_address)
+
 # Business seconds a wall second while everything is sandboxed; any real channel makes it 1.
 BUSINESS_SPEED = read("BUSINESS_SPEED", 1, whole_number(1, 100_000))
 
 # A worker that has not been heard of for this long loses its jobs.
 JOBS_LEASE_SECONDS = read("JOBS_LEASE_SECONDS", 15, whole_number(1, 3600))
+
+# Completed jobs stay in the hot table this long; then they are archived.
+JOBS_KEEP_SECONDS = read("JOBS_KEEP_SECONDS", 3600, whole_number(0, 86_400))
+
+# With this token a monitor may read /metrics without a login.
+METRICS_TOKEN = read("METRICS_TOKEN", "", token)
 
 # What one address may post to one webhook endpoint; all together may post five times that.
 LEAD_HOOK_RATE = read("LEAD_HOOK_RATE", "600/minute", rate)

@@ -11,7 +11,7 @@ from agency.models import AgencyProfile
 from agency.zones import validate_timezone
 from agents import fleet
 from control import kinds
-from control.models import KillSwitch
+from control.models import Alert, KillSwitch
 from pipeline.models import Lead
 
 REASON = {"rows": 3, "placeholder": "In a few words; it is shown wherever this has an effect."}
@@ -114,6 +114,33 @@ class SnoozeForm(forms.Form):
             return timezone.now() + dt.timedelta(hours=1)
         tomorrow = timezone.localtime() + dt.timedelta(days=1)
         return tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+class AcknowledgeAllForm(forms.Form):
+    """Which alerts are closed together: those the page showed, and no others."""
+
+    severity = forms.ChoiceField(choices=[("", "All"), *Alert.Severity.choices], required=False)
+    upto = forms.DateTimeField()
+    count = forms.IntegerField(min_value=1)
+
+
+class LimitForm(forms.Form):
+    """How many long jobs of a tag run at once; empty is any number."""
+
+    tag = forms.CharField(
+        max_length=120, label="What", help_text="client:7, client:* for each, agent:qualifier, …"
+    )
+    most = forms.IntegerField(min_value=0, required=False, label="At once")
+
+    def clean_tag(self) -> str:
+        """Refuse an agent that does not exist: such a limit would limit nothing."""
+        tag: str = self.cleaned_data["tag"].strip().lower()
+        scope, _, value = tag.partition(":")
+        if scope == "agent" and value not in {"*", *fleet.all_agents()}:
+            raise forms.ValidationError(f"There is no agent “{value}”.")
+        if scope == "client" and value != "*" and not value.isdecimal():
+            raise forms.ValidationError("A client is named by its number.")
+        return tag
 
 
 class OverrideForm(forms.Form):

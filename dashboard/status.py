@@ -59,6 +59,11 @@ class Status:
     recallable: list[cockpit.Leaving]
 
     @property
+    def backlog_words(self) -> str:
+        """How many jobs wait because everything is stopped."""
+        return switches.in_words(self.backlog)
+
+    @property
     def needs(self) -> int:
         """How many things the operator has not seen to."""
         return self.waiting + self.alerts
@@ -85,7 +90,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
     """Read the status from its rows, with the rail's links as seen from the page at `path`."""
     engaged = list(KillSwitch.objects.filter(released_at=None).order_by("engaged_at"))
     stopped = next((s for s in engaged if s.scope == KillSwitch.Scope.EVERYTHING), None)
-    open_alerts = Alert.objects.filter(acknowledged_at=None)
+    open_alerts = Alert.objects.in_sight()
     spent = ModelCall.objects.filter(started_at__gte=start_of_today())
     running = Run.objects.filter(status=Run.Status.RUNNING)
     # One round trip for all of them: this is read for every page.
@@ -106,7 +111,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
         paused=[_stopped_name(s) for s in engaged if s is not stopped],
         spent=found.spent,
         stopped=stopped,
-        backlog=switches.backlog(stopped).count() if stopped else 0,
+        backlog=switches.waiting(stopped) if stopped else 0,
         sandbox=sandbox,
         groups=_groups(path, found.waiting, found.alerts, sandbox),
         recallable=cockpit.leaving(),
@@ -143,6 +148,7 @@ def _groups(path: str, waiting: int, alerts: int, sandbox: bool) -> list[Group]:
         "Optimize": [("Agents", "agent-list", "g", "", 0, "")],
         "Control": [
             ("Activity", "activity-list", "y", "", 0, ""),
+            ("Jobs", "job-list", "j", "", 0, ""),
             *([("Mailbox", "mailbox-list", "m", "", 0, "")] if sandbox else []),
             ("Settings", "settings", "s", "", 0, ""),
         ],

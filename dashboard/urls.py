@@ -1,7 +1,7 @@
 """The Command Center's addresses."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import path
 
 from dashboard.views import (
     activity,
@@ -9,9 +9,11 @@ from dashboard.views import (
     alerts,
     approvals,
     health,
+    jobs,
     leads,
     login,
     mailbox,
+    metrics,
     runs,
     settings,
     shell,
@@ -19,9 +21,9 @@ from dashboard.views import (
 )
 
 urlpatterns = [
-    path("", include("dashboard.hooks")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path(
         "login/",
         LoginView.as_view(template_name="dashboard/login.html", redirect_authenticated_user=True),
@@ -63,8 +65,17 @@ urlpatterns = [
     path("agents/<slug:name>/versions/<int:version>/deploy/", agents.deploy, name="config-deploy"),
     path("agents/<slug:name>/retrain/", agents.start_retrain, name="agent-retrain"),
     path("activity/", activity.activity_list, name="activity-list"),
+    path("jobs/", jobs.job_list, name="job-list"),
+    path("jobs/bulk/", jobs.bulk, name="job-bulk"),
+    path("jobs/limits/", jobs.set_limit, name="job-limit"),
+    path("jobs/<uuid:pk>/", jobs.job_detail, name="job-detail"),
+    path("jobs/<uuid:pk>/retry/", jobs.change, {"verb": "retry"}, name="job-retry"),
+    path("jobs/<uuid:pk>/cancel/", jobs.change, {"verb": "cancel"}, name="job-cancel"),
     path("alerts/", alerts.alert_list, name="alert-list"),
+    path("alerts/acknowledge/", alerts.acknowledge_all, name="alert-acknowledge-all"),
     path("alerts/<uuid:pk>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path("alerts/<uuid:pk>/snooze/", alerts.snooze, name="alert-snooze"),
+    path("alerts/<uuid:pk>/wake/", alerts.wake, name="alert-wake"),
     path("settings/", settings.settings, name="settings"),
     path("settings/profile/", settings.save_profile, name="settings-profile"),
     path("settings/phase/", settings.save_phase, name="settings-phase"),

@@ -62,6 +62,11 @@ TONES = {
     "agent": "ai",
     "user": "accent",
     "accepted": "ok",
+    "available": "accent",
+    "retryable": "warn",
+    "discarded": "bad",
+    "sent": "ok",
+    "sending": "accent",
 }
 VERDICTS = {
     "approve": "Approved",
@@ -262,6 +267,12 @@ def message_tone(level: str) -> str:
 def pretty(value: Any) -> str:
     """Write data as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def grouped(count: int) -> str:
+    """Write a whole number with its thousands apart."""
+    return f"{count:,}"
 
 
 @register.filter

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agency import audit, live
 from agency.models import AgencyProfile, AuditEntry
-from control import switches
-from control.models import KillSwitch
+from control import notices, switches
+from control.models import KillSwitch, Notice
 from dashboard.forms import PhaseForm, ProfileForm, SwitchForm
+from dashboard.views.stop import backlog_words
 from dashboard.web import Request, page
-from integrations import llm, mail
+from integrations import llm, mail, notify
 from jobs import endpoints
 from jobs.models import Endpoint
 
@@ -56,6 +57,8 @@ class Part:
     real: bool
     words: str
     variable: str
+    otherwise: str
+    trouble: Notice | None = None
 
 
 @require_safe
@@ -125,8 +128,8 @@ def release(request: Request, pk: int) -> HttpResponse:
     switch = get_object_or_404(KillSwitch, pk=pk)
     discard = request.POST.get("backlog") == "discard"
     count = switches.release(switch, by=request.user.get_username(), discard_backlog=discard)
-    did = "discarded" if discard else "went on"
-    messages.success(request, f"Released: {switches.label(switch)}; {count} waiting jobs {did}.")
+    waited = backlog_words(count, discard=discard)
+    messages.success(request, f"Released: {switches.label(switch)}; {waited}.")
     return redirect(f"{reverse('settings')}#switches")
 
 
@@ -174,13 +177,16 @@ def _parts() -> list[Part]:
             if sandbox
             else "Real SMTP: recipients get it",
             "EMAIL_URL",
+            "sandbox",
         ),
         Part(
             "Model",
             llm.is_configured(),
             "Anthropic" if llm.is_configured() else "None: the agents decide by their rules",
             "ANTHROPIC_API_KEY",
+            "off",
         ),
+        *_alert_parts(),
         Part(
             "Postgres",
             not django_settings.EMBEDDED_POSTGRES,
@@ -188,6 +194,7 @@ def _parts() -> list[Part]:
             if django_settings.EMBEDDED_POSTGRES
             else "A server of your own",
             "DATABASE_URL",
+            "embedded",
         ),
         Part(
             "Valkey",
@@ -196,6 +203,43 @@ def _parts() -> list[Part]:
             if django_settings.EMBEDDED_VALKEY
             else "A server of your own",
             "REDIS_URL",
+            "embedded",
+        ),
+    ]
+
+
+def _alert_parts() -> list[Part]:
+    """Return where alerts go besides the operator's mail, and what last went wrong."""
+    trouble = {found.channel: found.last for found in notices.health() if not found.works}
+    partner = django_settings.ALERT_ESCALATION_EMAIL
+    return [
+        Part(
+            "Alerts by webhook",
+            notify.is_configured(),
+            f"Warnings and criticals go to {notify.host()}"
+            if notify.is_configured()
+            else "None: alerts come by mail and stand in the app",
+            "ALERT_WEBHOOK_URL",
+            "off",
+            trouble.get(Notice.Channel.WEBHOOK),
+        ),
+        Part(
+            "Escalation",
+            bool(partner),
+            f"{partner} is told too when nobody acknowledges"
+            if partner
+            else "Nobody else is told when you do not acknowledge",
+            "ALERT_ESCALATION_EMAIL",
+            "off",
+            trouble.get(Notice.Channel.ESCALATION),
+        ),
+        Part(
+            "Alerts by mail",
+            mail.world() == "real",
+            "They go to your address, above",
+            "EMAIL_URL",
+            "sandbox",
+            trouble.get(Notice.Channel.MAIL),
         ),
     ]
 

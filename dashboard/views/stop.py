@@ -29,6 +29,11 @@ class Reach:
     on_the_wire: int
     agents: int
 
+    @property
+    def queued_words(self) -> str:
+        """The jobs that wait, in words: counting a great many takes too long."""
+        return switches.in_words(self.queued)
+
 
 def reach() -> Reach:
     """Count what is under way and would stop."""
@@ -36,7 +41,7 @@ def reach() -> Reach:
     queued = (Job.Status.AVAILABLE, Job.Status.SCHEDULED, Job.Status.RETRYABLE)
     return Reach(
         running=jobs.filter(status=Job.Status.RUNNING).count(),
-        queued=jobs.filter(status__in=queued).count(),
+        queued=jobs.filter(status__in=queued)[: switches.MANY + 1].count(),
         runs=Run.objects.filter(status=Run.Status.RUNNING).count(),
         waiting_sends=Action.objects.filter(status=Action.Status.APPROVED, outward=True).count(),
         on_the_wire=len(switches.on_the_wire()),
@@ -79,11 +84,18 @@ def resume(request: Request) -> HttpResponse:
         return _done(request)
     discard = form.cleaned_data["backlog"] == "discard"
     count = switches.release(switch, by=request.user.get_username(), discard_backlog=discard)
-    jobs = f"{count} job{'' if count == 1 else 's'}"
-    messages.success(
-        request, f"Everything runs again; {jobs} {'discarded' if discard else 'went on'}."
-    )
+    messages.success(request, f"Everything runs again; {backlog_words(count, discard=discard)}.")
     return _done(request)
+
+
+def backlog_words(count: int, *, discard: bool) -> str:
+    """Say what became of the jobs that waited for a switch."""
+    jobs = f"{switches.in_words(count)} job{'' if count == 1 else 's'}"
+    if not discard:
+        return f"{jobs} went on"
+    if count > switches.AT_ONCE:
+        return f"{jobs} are being discarded, and nothing of it runs until then"
+    return f"{jobs} discarded"
 
 
 def _engaged() -> KillSwitch | None:
@@ -92,11 +104,13 @@ def _engaged() -> KillSwitch | None:
 
 def _show(request: HttpRequest, form: StopForm, *, status: int = 200) -> HttpResponse:
     switch = _engaged()
+    backlog = switches.waiting(switch) if switch else 0
     context = {
         "form": form,
         "reach": reach(),
         "switch": switch,
-        "backlog": switches.backlog(switch).count() if switch else 0,
+        "backlog": backlog,
+        "backlog_words": switches.in_words(backlog),
         "now": timezone.now(),
     }
     dialog = request.htmx and request.htmx.target == "dialog"  # type: ignore[attr-defined]

@@ -16,6 +16,9 @@ OURS = ("agency", "jobs", "control", "pipeline", "agents")
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 HISTORY = [
     "auditentry",
+    "auditseal",
+    "auditunsealed",
+    "archivedjob",
     "decision",
     "action",
     "run",

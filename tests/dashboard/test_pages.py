@@ -14,6 +14,7 @@ from agents.models import Run
 from control import alerts, switches
 from control.models import Action
 from jobs import endpoints
+from jobs.models import Job
 from tests.dashboard.conftest import Htmx
 from tests.factories import received
 
@@ -30,6 +31,8 @@ PAGES = {
     "run-detail": ["run-body"],
     "activity-list": ["activity-table"],
     "alert-list": ["alert-rows"],
+    "job-list": ["job-now", "job-table"],
+    "job-detail": ["job-body"],
     "settings": ["switch-rows"],
     "mailbox-list": ["mail-table"],
     "stop": [],
@@ -55,6 +58,7 @@ def addresses(db: None) -> Iterator[dict[str, str]]:
         "lead-detail": [lead.pk],
         "agent-detail": ["qualifier"],
         "run-detail": [Run.objects.latest("started_at").pk],
+        "job-detail": [Job.objects.filter(kind="agents.run").latest("pk").pk],
     }
     yield {page: reverse(page, args=keys.get(page, [])) for page in PAGES}
 
