@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check audit lock
+.PHONY: help install run test chaos check bench bench-quick audit lock
 
 help: ## List what make can do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,6 +16,9 @@ run: $(STAMP) ## Start everything; PORT and DATA_DIR may be set; Ctrl-C stops
 test: $(STAMP) ## Run the tests on a Postgres and a Valkey of their own
 	@exec $(PY) -m pytest $(ARGS)
 
+chaos: $(STAMP) ## Break the running product in ten seeded ways and count (half an hour; ARGS=--quick)
+	@exec $(PY) -m chaos $(ARGS)
+
 check: $(STAMP) ## Lint, types, layers, templates, migrations
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -24,6 +27,12 @@ check: $(STAMP) ## Lint, types, layers, templates, migrations
 	@if [ -d templates ]; then $(PY) -m djlint --lint --quiet templates; fi
 	$(PY) -W "ignore:Got an error checking a consistent migration history:RuntimeWarning" \
 		manage.py makemigrations --check --dry-run
+
+bench: $(STAMP) ## Measure everything side by side (about six minutes), write docs/BENCHMARKS.md
+	@exec $(PY) -m bench
+
+bench-quick: $(STAMP) ## The same with one run of each, under two minutes
+	@exec $(PY) -m bench --quick
 
 audit: $(STAMP) ## Ask the network for known holes in the locked packages
 	$(PY) -m pip_audit --require-hashes --disable-pip -r requirements.lock

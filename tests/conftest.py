@@ -1,5 +1,6 @@
 """The database and the Valkey of a test: real ones, used as the role the app has."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,18 @@ def committed(
         for alias, variable in (("default", "DATABASE_URL"), ("owner", "DATABASE_OWNER_URL")):
             monkeypatch.setenv(variable, conninfo(alias))
         yield name
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test marked `alone` have the machine: it waits for the others, and they for it."""
+    folder = settings.DATA_DIR
+    alone = request.node.get_closest_marker("alone") is not None
+    with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture(autouse=True)

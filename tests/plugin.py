@@ -16,9 +16,18 @@ from agency import embedded
 
 # What a developer's own environment must not bring into a test.
 OWN = (
+    *("ALERT_ESCALATION_EMAIL", "ALERT_WEBHOOK_URL"),
     *("ALLOWED_HOSTS", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "DB_POOL_SIZE", "DEBUG"),
-    *("EMAIL_URL", "HOST", "JOBS_LEASE_SECONDS", "OPERATOR_EMAIL", "PORT", "PUBLIC_URL"),
-    *("LEAD_HOOK_RATE", "MAILBOX_DIR", "SANDBOX_SMTP_PORT", "SECRET_KEY"),
+    *(
+        "EMAIL_URL",
+        "HOST",
+        "JOBS_KEEP_SECONDS",
+        "JOBS_LEASE_SECONDS",
+        "OPERATOR_EMAIL",
+        "PORT",
+        "PUBLIC_URL",
+    ),
+    *("LEAD_HOOK_RATE", "MAILBOX_DIR", "METRICS_TOKEN", "SANDBOX_SMTP_PORT", "SECRET_KEY"),
 )
 
 _servers: list[subprocess.Popen[bytes]] = []
