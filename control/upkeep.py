@@ -23,4 +23,4 @@ def seal(job: Job, lease: Lease) -> None:
 
 
 registry.every(60, "control.tidy")
-registry.every(5, "control.seal")
+registry.every(30, "control.seal")
