@@ -1,5 +1,6 @@
 """`manage.py jobs`: look first, then do; errors that name the option."""
 
+import datetime as dt
 import json
 import uuid
 from io import StringIO
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from jobs import queue
+from jobs import depth, queue
 from jobs.models import Job
 from tests import factories
 
@@ -85,6 +87,14 @@ def test_it_says_why_jobs_were_left_alone() -> None:
 def test_what_is_wrong_is_said(words: list[str], error: str) -> None:
     with pytest.raises(CommandError, match=error):
         jobs(*words)
+
+
+def test_stats_say_when_the_first_scheduled_job_is_due() -> None:
+    queue.enqueue("control.tidy", {}, run_at=timezone.now() + dt.timedelta(hours=2))
+    depth.measure()
+    said = jobs("stats")
+    assert ", next in 7" in said
+    assert "oldest -" not in said
 
 
 def test_stats_count_the_lanes_the_workers_and_the_failures() -> None:

@@ -171,7 +171,7 @@ class Command(BaseCommand):
     def _write_stats(self, found: dict[str, Any]) -> None:
         now = timezone.now()
         for row in found["lanes"]:
-            age = f", oldest {(now - row['oldest']).total_seconds():.0f} s" if row["oldest"] else ""
+            age = _age((now - row["oldest"]).total_seconds()) if row["oldest"] else ""
             self.stdout.write(f"{row['lane']:<8}{row['status']:<11}{row['count']:>9}{age}")
         if not found["lanes"]:
             self.stdout.write("No job waits or runs.")
@@ -223,3 +223,8 @@ def _outcome(found: operate.Preview, result: operate.Result | None) -> dict[str,
     if result is None:
         return {"would": found.can, "would_not": found.cannot, "more": found.more, "done": False}
     return {"done": result.done, "skipped": dict(result.skipped)}
+
+
+def _age(seconds: float) -> str:
+    """Write how long the first of them has waited, or how long it has until it is due."""
+    return f", oldest {seconds:.0f} s" if seconds >= 0 else f", next in {-seconds:.0f} s"
