@@ -221,6 +221,15 @@ def source(name: str) -> str:
 
 
 @register.filter
+def limited(tag: str) -> str:
+    """Return the words for what a limit is on: `lane:bulk`, `client:7`, `agent:*`."""
+    scope, _, value = tag.partition(":")
+    if scope == "lane":
+        return f"{value.capitalize()} lane"
+    return f"Each {scope}" if value == "*" else f"{scope.capitalize()} {value}"
+
+
+@register.filter
 def plainly(value: Any) -> str:
     """Write a value as a person would: a list with commas, yes and no."""
     if isinstance(value, bool):

@@ -1,5 +1,6 @@
 """Jobs: how the queue does, the jobs in it, and what an operator does with them."""
 
+import datetime as dt
 import uuid
 from typing import Any
 from urllib.parse import urlencode
@@ -27,17 +28,15 @@ LIST = "jobs/job_list.html"
 
 
 @require_safe
-def job_list(request: HttpRequest) -> HttpResponse:
+def job_list(request: Request) -> HttpResponse:
     """Show the lanes, the workers, the failures and the newest jobs."""
     return _render(request)
 
 
-def _render(
-    request: HttpRequest, *, form: LimitForm | None = None, status: int = 200
-) -> HttpResponse:
+def _render(request: Request, *, form: LimitForm | None = None, status: int = 200) -> HttpResponse:
     chosen, problem = _chosen(request.GET)
-    now = request.htmx and request.htmx.target == "job-now"  # type: ignore[attr-defined]
-    table = request.htmx and request.htmx.target == "job-table"  # type: ignore[attr-defined]
+    now = request.htmx and request.htmx.target == "job-now"
+    table = request.htmx and request.htmx.target == "job-table"
     depths = jobs.depths()
     context: dict[str, Any] = {}
     if not table:
@@ -118,7 +117,9 @@ def job_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "archived": not hot,
         "steps": jobs.steps(job),
         "subject_href": jobs.subject_href(job.subject_type, job.subject_id),
-        "errors": list(reversed(job.errors)),
+        "errors": [
+            {**error, "at": dt.datetime.fromisoformat(error["at"])} for error in job.errors[::-1]
+        ],
         "can_retry": hot and job.status in operate.REACHES[Verb.RETRY],
         "can_cancel": hot and job.status in operate.REACHES[Verb.CANCEL],
     }

@@ -131,6 +131,18 @@ def test_a_job_is_shown_with_its_chain(browser: Client) -> None:
     assert "/agents/runs/" in body and "/approvals/" in body
 
 
+def test_what_went_wrong_says_when_as_everything_else_does(browser: Client) -> None:
+    note = {"attempt": 1, "at": "2026-01-31T08:00:07.123456+00:00", "error": "timed out"}
+    body = text_of(browser.get(reverse("job-detail", args=[failed(errors=[note]).pk])))
+    assert "31 Jan, 08:00:07" in body
+
+
+def test_limits_are_called_by_what_they_limit(browser: Client) -> None:
+    Limit.objects.create(tag="client:*", most=2)
+    body = text_of(browser.get(reverse("job-list")))
+    assert "Bulk lane" in body and "Each client" in body
+
+
 def test_an_archived_job_is_shown_too(browser: Client) -> None:
     job = queue.enqueue("control.tidy", {})
     long_ago = timezone.now() - dt.timedelta(days=9)
