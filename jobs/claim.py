@@ -84,7 +84,8 @@ candidate AS MATERIALIZED (
 """  # noqa: S608 - constants
 
 # Through arrays, of which the planner expects few elements: how many candidates there will be it
-# cannot know, and for a tenth of a million it would read the whole table.
+# cannot know, and for a tenth of a million it would read the whole table. And not by `j.id =
+# picked.id`, which lets it begin with every row of a table it believes to be empty.
 CLAIM = f"""
 {CANDIDATE}
 UPDATE jobs_job j
@@ -95,7 +96,7 @@ SET status = CASE WHEN picked.mark IS NULL THEN 'running' ELSE 'held' END,
     attempt = j.attempt + (picked.mark IS NULL)::int,
     started_at = clock_timestamp()
 FROM unnest(ARRAY(SELECT id FROM candidate), ARRAY(SELECT mark FROM candidate)) AS picked (id, mark)
-WHERE j.id = picked.id
+WHERE j.id = ANY (ARRAY[picked.id])
 RETURNING {COLUMNS}
 """  # noqa: S608 - constants
 
