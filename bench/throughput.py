@@ -94,28 +94,25 @@ def enqueue_in_bulk(number: int) -> float:
     return number / (time.perf_counter() - started)
 
 
-def claim_milliseconds(waiting: int, rounds: int) -> list[float]:
-    """Return the median time of a claim of 50 jobs among so many that wait, for each round."""
-    found = []
+def claim_milliseconds(waiting: int) -> float:
+    """Return the median time of a claim of 50 jobs among so many that wait."""
     holder = Holder.register(["normal"])
-    for _ in range(rounds):
-        empty_tables()
-        with connection.cursor() as cursor:
-            cursor.execute(FILL, [FLOWS, waiting])
-        _vacuum()
-        times = []
-        for _ in range(12):
-            holder.beat()
-            started = time.perf_counter()
-            with transaction.atomic():
-                jobs = claim.claim("normal", holder, CLAIMED, short=True)
-            times.append((time.perf_counter() - started) * 1000)
-            if not CLAIMED <= len(jobs) <= CLAIMED + FLOWS:
-                raise RuntimeError(f"{len(jobs)} jobs were claimed")
-        found.append(median(times[3:]))
+    empty_tables()
+    with connection.cursor() as cursor:
+        cursor.execute(FILL, [FLOWS, waiting])
+    _vacuum()
+    times = []
+    for _ in range(12):
+        holder.beat()
+        started = time.perf_counter()
+        with transaction.atomic():
+            jobs = claim.claim("normal", holder, CLAIMED, short=True)
+        times.append((time.perf_counter() - started) * 1000)
+        if not CLAIMED <= len(jobs) <= CLAIMED + FLOWS:
+            raise RuntimeError(f"{len(jobs)} jobs were claimed")
     holder.stop()
     empty_tables()
-    return found
+    return median(times[3:])
 
 
 def _vacuum() -> None:
