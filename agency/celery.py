@@ -46,6 +46,9 @@ def use_django_logging(**kwargs: Any) -> None:
 app = Celery("agency")
 app.conf.update(
     broker_url=broker_url(settings.REDIS_URL),
+    # A hint is forgotten by its worker alone. Told to Valkey, an acknowledgement that fails counts
+    # against the worker for ever, and after a few of them it listens no more.
+    broker_transport_options={"ack_emulation": False},
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     task_ignore_result=True,
