@@ -12,18 +12,12 @@ from django.utils import timezone
 
 from agency.models import AuditEntry
 from agents.models import Run
-from control.models import Action
+from control.models import Action, Level
 from pipeline.leads import ANSWER_SLA_SECONDS
 from pipeline.models import Lead
 
 LABEL = Lead._meta.label_lower
-PENDING = (
-    Action.Status.WAITING,
-    Action.Status.HELD,
-    Action.Status.UNKNOWN,
-    Action.Status.APPROVED,
-    Action.Status.EXECUTING,
-)
+PENDING = Action.UNSETTLED
 TIMELINE_LENGTH = 200
 
 
@@ -75,21 +69,13 @@ class Promise:
 
 
 def search(status: str, text: str) -> QuerySet[Lead]:
-    """Return the leads with this status, or all, whose words contain `text`."""
+    """Return the leads with this status, or all, by the words of `text`."""
     found = Lead.objects.all()
     if status in Lead.Status.values:
         found = found.filter(status=status)
     elif status in (Lead.Outcome.WON, Lead.Outcome.LOST):
         found = found.filter(outcome=status)
-    if text:
-        found = found.filter(
-            Q(name__icontains=text)
-            | Q(company__icontains=text)
-            | Q(email__icontains=text)
-            | Q(subject__icontains=text)
-            | Q(message__icontains=text)
-        )
-    return found
+    return found.worded(text) if text else found
 
 
 def counts() -> dict[str, int]:
@@ -123,11 +109,17 @@ def next_step(lead: Lead, action: Action | None) -> Step:
         return Step("Answer goes out", "", href)
     if lead.outcome != Lead.Outcome.OPEN:
         return Step(lead.get_outcome_display())
+    if lead.flagged_at:
+        return Step("You wanted to look", "warn")
+    if lead.status == Lead.Status.DISQUALIFIED:
+        return Step("Not a fit")
     if lead.answered_at:
-        return Step("Answered")
+        return Step("Their turn")
     if lead.scored_at is None:
         return Step("Waits for its score", "ai")
-    return Step("Nothing planned")
+    if lead.phone and not lead.email:
+        return Step("Call them", "warn")
+    return Step("Your turn", "warn")
 
 
 def answered_in(lead: Lead) -> dt.timedelta | None:
@@ -160,28 +152,42 @@ def actions_of(lead: Lead) -> QuerySet[Action]:
 
 
 def timeline(lead: Lead, actions: Iterable[Action], runs: Iterable[Run]) -> list[Entry]:
-    """Return what happened to a lead, oldest first: its audit trail, with its runs among it."""
-    runs = list(runs)
+    """Return what happened to a lead, newest first: its audit trail, with its runs among it.
+
+    What policy let through at once is one line, not the three of its proposal, leave and end.
+    """
+    runs, actions = list(runs), list(actions)
     chains = {run.correlation_id for run in runs} | {a.correlation_id for a in actions}
+    by_itself = {
+        str(a.pk): a.reason
+        for a in actions
+        if not a.outward and a.level == Level.AUTO and a.status == Action.Status.DONE
+    }
     entries = AuditEntry.objects.filter(
         Q(object_type=LABEL, object_id=str(lead.pk)) | Q(correlation_id__in=chains)
     ).order_by("-pk")[:TIMELINE_LENGTH]
     by_id = {str(run.pk): run for run in runs}
     found = []
     for entry in entries:
+        if entry.object_id in by_itself and entry.verb in {"action.proposed", "action.approve"}:
+            continue
         run = by_id.pop(entry.object_id, None) if entry.verb == "run.completed" else None
-        found.append(_entry(entry, run))
+        found.append(entry_of(entry, run, by_itself.get(entry.object_id, "")))
     for run in by_id.values():
         found.append(_unfinished(run))
-    return sorted(found, key=lambda entry: entry.at)
+    return sorted(found, key=lambda entry: entry.at, reverse=True)
 
 
-def _entry(entry: AuditEntry, run: Run | None) -> Entry:
+def entry_of(entry: AuditEntry, run: Run | None = None, why: str = "") -> Entry:
+    """Return an audit entry as a line of a timeline."""
     tone = {"agent": "ai", "user": "accent"}.get(entry.actor_kind, "")
     if entry.verb in {"action.failed", "action.unknown"}:
         tone = "bad"
     elif entry.verb == "action.done":
         tone = "ok"
+    if why and entry.verb == "action.done":
+        words = f"{entry.actor.capitalize()}: {entry.sentence.removeprefix('Done: ')}"
+        return Entry(entry.at, words, "ai", href_of(entry), why)
     detail = f"by {run.engine or 'rules'}" if run else str(entry.data.get("reason", ""))
     return Entry(entry.at, entry.sentence, tone, href_of(entry), detail)
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from agency.admin import Audited
-from pipeline.models import Lead, Suppression
+from pipeline.models import Lead, SavedFilter, Suppression
 
 
 @admin.register(Lead)
@@ -29,6 +29,10 @@ class LeadAdmin(Audited[Lead]):
         "scored_at",
         "drafted_at",
         "answered_at",
+        "flagged_at",
+        "closed_at",
+        "stage",
+        "staged_at",
     )
 
     def has_add_permission(self, request: object) -> bool:
@@ -45,3 +49,9 @@ class SuppressionAdmin(Audited[Suppression]):
     list_display = ("scope", "value", "reason", "created_at")
     list_filter = ("scope",)
     search_fields = ("value",)
+
+
+@admin.register(SavedFilter)
+class SavedFilterAdmin(Audited[SavedFilter]):
+    list_display = ("name", "user", "query", "created_at")
+    search_fields = ("name",)

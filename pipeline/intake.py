@@ -286,3 +286,6 @@ def take_in_lead(job: Job, lease: Lease) -> None:
     )
     events.emit("lead.received", subject=lead, client=lead.client, parent=job)
     live.broadcast("leads", f"lead:{lead.pk}")
+
+
+events.comes_from("lead.received", "webhook")

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any, ClassVar
 
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -55,6 +56,7 @@ class QualifyLead(kinds.ActionKind[QualifyParams]):
     params = QualifyParams
     stakes = Action.Stakes.LOW
     auto_from_phase = 1
+    emits = tuple(EVENT_OF.values())
 
     def summary(self, action: Action, params: QualifyParams) -> str:
         """Say who got which score."""
@@ -146,6 +148,7 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
     message_class = "reply"
     auto_from_phase = 2
     editable: ClassVar[tuple[str, ...]] = ("subject", "body")
+    emits = ("lead.answered",)
 
     def summary(self, action: Action, params: ReplyParams) -> str:
         """Say who is answered."""
@@ -202,9 +205,9 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
         return {"message_id": receipt.message_id, "server": receipt.server_reply}
 
     def done(self, action: Action, params: ReplyParams) -> None:
-        """Note when the lead was first answered."""
-        Lead.objects.filter(pk=action.subject_id, answered_at=None).update(
-            answered_at=timezone.now()
+        """Note when the lead was first answered; whoever answers it has looked."""
+        Lead.objects.filter(pk=action.subject_id).update(
+            answered_at=Coalesce("answered_at", Now()), flagged_at=None
         )
         lead = Lead.objects.filter(pk=action.subject_id).first()
         if lead is not None:

@@ -1,17 +1,17 @@
 """What a person does to a lead by hand, and what the house notes about it."""
 
-import uuid
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from agency import audit, live
-from agency.models import AuditEntry
+from agency import live
 from control import overrides
 from control.models import Action
 from jobs import events, registry
 from jobs.lease import Lease
 from jobs.models import Event, Job, Lane
+from pipeline import moves
 from pipeline.kinds import EVENT_OF
 from pipeline.models import Lead
 
@@ -34,26 +34,17 @@ def override_score(lead: Lead, *, score: int, status: str, by: User, reason: str
         live.broadcast("leads", f"lead:{lead.pk}")
 
 
-def set_outcome(lead: Lead, outcome: str, *, by: User) -> None:
-    """Say how it ended; retraining learns from it."""
-    with transaction.atomic():
-        lead.outcome = Lead.Outcome(outcome)
-        lead.save(update_fields=["outcome"])
-        audit.record(
-            "lead.outcome_set",
-            f"{by.get_username()} marked {lead} {lead.get_outcome_display().lower()}",
-            actor=by.get_username(),
-            actor_kind=AuditEntry.ActorKind.USER,
-            obj=lead,
-            client=lead.client,
-        )
-        live.broadcast("leads", f"lead:{lead.pk}")
+def set_outcome(lead: Lead, outcome: str, *, by: User) -> moves.Move:
+    """Say how it ended, or that it has not; retraining learns from it."""
+    moved = moves.close_many([lead.pk], outcome, by=by)
+    lead.refresh_from_db(fields=["outcome", "closed_at", "flagged_at"])
+    return moved
 
 
 @registry.register("pipeline.note_draft", lane=Lane.FAST, short=True)
 def note_draft(job: Job, lease: Lease) -> None:
     """Note when an answer to a lead first waited for approval: half of the two-minute promise."""
-    event = Event.objects.get(pk=uuid.UUID(job.payload["event_id"]))
+    event = Event.objects.get(pk=UUID(job.payload["event_id"]))
     action = Action.objects.get(pk=event.subject_id)
     if action.kind == "reply_to_lead":
         Lead.objects.filter(pk=action.subject_id, drafted_at=None).update(

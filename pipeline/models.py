@@ -1,11 +1,102 @@
-"""Leads and the addresses nobody writes to."""
+"""Leads, the stages they go through, and the addresses nobody writes to."""
 
 from typing import ClassVar
 
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Cast, Coalesce
 
 from agency.ids import uuid7
 from agency.models import Client
+from control.models import Action
+from pipeline import search
+
+FEW = 2_000
+
+
+class Stage(models.TextChoices):
+    """Where a lead stands, as the board shows it."""
+
+    NEW = "new", "New"
+    DRAFT = "draft", "Draft waits for you"
+    ANSWERED = "answered", "Answered"
+    LOOK = "look", "Needs a look"
+    WON = "won", "Won"
+    LOST = "lost", "Lost"
+
+
+class LeadQuerySet(models.QuerySet["Lead"]):
+    """Leads by where they stand.
+
+    `Lead.stage` is what the lead's own columns say, kept by Postgres. Whether a draft waits is
+    asked of the actions, so that no decision about one can leave the board wrong.
+    """
+
+    def at(self, stage: str) -> "LeadQuerySet":
+        """Return the leads that stand there now."""
+        if stage == Stage.DRAFT:
+            return self.filter(self.with_draft())
+        found = self.filter(stage=stage)
+        return found if stage == Stage.WON else found.exclude(self.with_draft())
+
+    def staged(self) -> "LeadQuerySet":
+        """Annotate `now`, the stage with its draft counted in."""
+        case = Case(When(self.with_draft(), then=Value(Stage.DRAFT)), default=F("stage"))
+        return self.annotate(now=case)
+
+    def with_draft(self) -> Q:
+        """Match the open leads whose outward action is not settled: it waits, leaves, is in doubt.
+
+        One the operator flagged, won or lost stands where they put it.
+        """
+        open_ = Action.objects.filter(
+            subject_type="pipeline.lead", outward=True, status__in=Action.UNSETTLED
+        )
+        leads = open_.annotate(lead=Cast("subject_id", models.UUIDField())).values("lead")
+        return Q(outcome="open", flagged_at=None, pk__in=leads)
+
+    def worded(self, text: str) -> "LeadQuerySet":
+        """Return the leads in which every word of `text` begins some word.
+
+        Asks at once: few are named by key, so that Postgres does not walk all leads in order to
+        find them.
+        """
+        found = search.matching(self, text, search.TEXT)
+        few = list(
+            search.matching(Lead.objects.all(), text, search.TEXT)[: FEW + 1].values_list("pk")
+        )
+        return found if len(few) > FEW else self.filter(pk__in=[pk for (pk,) in few])
+
+
+def _stage() -> Case:
+    return Case(
+        When(outcome="won", then=Value("won")),
+        When(outcome="lost", then=Value("lost")),
+        When(flagged_at__isnull=False, then=Value("look")),
+        When(status="disqualified", then=Value("lost")),
+        When(answered_at__isnull=False, then=Value("answered")),
+        When(status="new", then=Value("new")),
+        default=Value("look"),
+        output_field=models.CharField(max_length=8),
+    )
+
+
+def _staged_at() -> Case:
+    """Since when it stands there; the order of the cases is that of `_stage`."""
+    return Case(
+        When(
+            ~Q(outcome="open"),
+            then=Coalesce("closed_at", "answered_at", "scored_at", "received_at"),
+        ),
+        When(flagged_at__isnull=False, then=F("flagged_at")),
+        When(status="disqualified", then=Coalesce("answered_at", "scored_at", "received_at")),
+        When(answered_at__isnull=False, then=F("answered_at")),
+        When(status="new", then=F("received_at")),
+        default=Coalesce("scored_at", "received_at"),
+        output_field=models.DateTimeField(),
+    )
 
 
 class Lead(models.Model):
@@ -52,7 +143,19 @@ class Lead(models.Model):
     scored_at = models.DateTimeField(null=True, blank=True)
     drafted_at = models.DateTimeField(null=True, blank=True, help_text="An answer first waited.")
     answered_at = models.DateTimeField(null=True, blank=True, help_text="An answer first went out.")
+    flagged_at = models.DateTimeField(
+        null=True, blank=True, help_text="The operator wants to look at it again."
+    )
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="Won or lost.")
     created_at = models.DateTimeField(auto_now_add=True)
+    stage = models.GeneratedField(
+        expression=_stage(), output_field=models.CharField(max_length=8), db_persist=True
+    )
+    staged_at = models.GeneratedField(
+        expression=_staged_at(), output_field=models.DateTimeField(), db_persist=True
+    )
+
+    objects = LeadQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -63,12 +166,36 @@ class Lead(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["status", "-received_at"]),
-            models.Index(fields=["-received_at", "id"]),
+            models.Index(
+                fields=["-received_at", "id"],
+                include=[
+                    *("status", "outcome"),
+                    *("scored_at", "drafted_at", "answered_at", "closed_at"),
+                ],
+                name="pipeline_lead_received",
+            ),
             models.Index(fields=["email"]),
+            models.Index(fields=["client", "-received_at"], name="pipeline_lead_client"),
+            models.Index(
+                fields=["stage", "-staged_at", "-id"],
+                include=["outcome", "flagged_at", "received_at"],
+                name="pipeline_lead_stage",
+            ),
+            models.Index(
+                F("score").desc(nulls_last=True), F("id").desc(), name="pipeline_lead_by_score"
+            ),
+            models.Index(fields=["staged_at", "id"]),
+            GinIndex(search.WORDS, name="pipeline_lead_words"),
+            GinIndex(search.TEXT, name="pipeline_lead_text"),
         ]
 
     def __str__(self) -> str:
-        return self.name or self.company or self.email or str(self.id)
+        return self.name or self.company or self.email or self.phone or str(self.id)
+
+    @property
+    def standing(self) -> Stage:
+        """Where a lead of `staged` leads stands, a waiting draft counted in."""
+        return Stage(self.__dict__["now"])
 
 
 class Suppression(models.Model):
@@ -90,3 +217,21 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.value
+
+
+class SavedFilter(models.Model):
+    """A filter of the pipeline's table under a name, one person's own."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=500, blank=True, help_text="As in the page's address.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "name"], name="pipeline_savedfilter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

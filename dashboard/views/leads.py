@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Run
-from control import overrides
+from control import overrides, takeovers
 from dashboard import leads, scores
 from dashboard.forms import OutcomeForm, OverrideForm
 from dashboard.web import Request, asked, newest, page
@@ -49,13 +49,13 @@ def lead_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def lead_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show one lead."""
-    return _render(request, get_object_or_404(Lead, pk=pk))
+    return _render(request, get_object_or_404(Lead.objects.staged(), pk=pk))
 
 
 @require_POST
 def override(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Set score and status by hand."""
-    lead = get_object_or_404(Lead, pk=pk)
+    lead = get_object_or_404(Lead.objects.staged(), pk=pk)
     form = OverrideForm(request.POST)
     if not form.is_valid():
         return _render(request, lead, form=form, status=422)
@@ -67,7 +67,7 @@ def override(request: Request, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def lift(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Let agents decide score and status again."""
-    lead = get_object_or_404(Lead, pk=pk)
+    lead = get_object_or_404(Lead.objects.staged(), pk=pk)
     lifted = [overrides.lift(lead, name, by=request.user) for name in ("score", "status")]
     if any(lifted):
         messages.success(request, "Agents decide its score again.")
@@ -77,13 +77,14 @@ def lift(request: Request, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def outcome(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Say how it ended."""
-    lead = get_object_or_404(Lead, pk=pk)
+    lead = get_object_or_404(Lead.objects.staged(), pk=pk)
     form = OutcomeForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Nothing was changed: won, lost or open?")
         return _render(request, lead, status=422)
-    services.set_outcome(lead, form.cleaned_data["outcome"], by=request.user)
-    messages.success(request, f"Marked {lead.get_outcome_display().lower()}.")
+    moved = services.set_outcome(lead, form.cleaned_data["outcome"], by=request.user)
+    undo = reverse("move-undo", args=[moved.pk]) if moved.leads else ""
+    messages.success(request, f"Marked {lead.get_outcome_display().lower()}.", extra_tags=undo)
     return redirect("lead-detail", pk=pk)
 
 
@@ -103,8 +104,12 @@ def _render(
         "runs": runs,
         "timeline": leads.timeline(lead, actions, runs),
         "next": leads.next_step(lead, pending),
+        "working": next(
+            (run.agent.capitalize() for run in runs if run.status == Run.Status.RUNNING), ""
+        ),
         "answered_in": leads.answered_in(lead),
         "overrides": overrides.fields(lead),
+        "takeover": takeovers.on(lead),
         "statuses": OverrideForm.base_fields["status"].choices,  # type: ignore[attr-defined]
         "outcomes": Lead.Outcome.choices,
         "form": form,
