@@ -94,13 +94,18 @@ def propose(proposal: Proposal, origin: Origin) -> Action:
     )
     _supersede(action)
     _route(action, judgement)
-    trips.after_proposal(action)
+    if not judgement.by_hand:
+        trips.after_proposal(action)
     live.broadcast("approvals", "status", f"agent:{action.agent}")
     return action
 
 
 def _route(action: Action, judgement: policy.Judgement) -> None:
-    if judgement.level == Level.FORBID:
+    if judgement.by_hand:
+        why = judgement.reason
+        action.advance(Action.Status.PROPOSED, Action.Status.REJECTED, error=why)
+        outcomes.tell(action, "action.refused", f"Refused, {why}: {action.summary}", {})
+    elif judgement.level == Level.FORBID:
         action.advance(Action.Status.PROPOSED, Action.Status.HELD, error=judgement.reason)
     elif judgement.level == Level.ASK:
         action.advance(Action.Status.PROPOSED, Action.Status.WAITING)
@@ -145,8 +150,11 @@ def approve_by_policy(action: Action, judgement: policy.Judgement) -> None:
 
 def undo_window(action: Action) -> dt.timedelta:
     """Return how long an approved action waits before it leaves the house."""
-    if not action.outward:
-        return dt.timedelta(0)
+    return regret_window() if action.outward else dt.timedelta(0)
+
+
+def regret_window() -> dt.timedelta:
+    """Return how long what follows from a decision waits, so that it can be taken back."""
     return dt.timedelta(seconds=AgencyProfile.load().undo_send_seconds)
 
 

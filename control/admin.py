@@ -12,6 +12,7 @@ from control.models import (
     KillSwitch,
     Notice,
     Override,
+    Takeover,
 )
 
 
@@ -70,3 +71,9 @@ class AutonomyRuleAdmin(Audited[AutonomyRule]):
     list_display = ("agent", "client", "kind", "level", "reason")
     list_filter = ("level",)
     list_select_related = ("client",)
+
+
+@admin.register(Takeover)
+class TakeoverAdmin(History[Takeover]):
+    list_display = ("taken_at", "subject_type", "subject_id", "by", "handed_back_at")
+    ordering = ("-id",)

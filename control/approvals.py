@@ -9,17 +9,13 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from agency import audit, live
-from agency.models import AuditEntry
-from control import actions, execution, kinds, policy
+from control import actions, decisions, execution, kinds, policy
 from control.models import Action, Decision, Level
 from jobs import events
 from jobs.lease import Held
 
-DECIDABLE = (Action.Status.WAITING, Action.Status.HELD)
-
-
-class Stale(Exception):
-    """Somebody else decided, or the content changed since it was shown."""
+DECIDABLE = decisions.DECIDABLE
+Stale = decisions.Stale
 
 
 class NotAllowed(Exception):
@@ -35,7 +31,7 @@ class BadEdit(Exception):
         self.reason = reason
 
 
-def approve(action: Action, *, by: User, seen_hash: str) -> Decision:
+def approve(action: Action, *, by: User, seen_hash: str, seconds: int | None = None) -> Decision:
     """Approve exactly what was seen; an outward action leaves after the undo window.
 
     Raises Stale (decided by somebody else, expired, or the content is not what was seen) and
@@ -43,13 +39,17 @@ def approve(action: Action, *, by: User, seen_hash: str) -> Decision:
     """
     _render_anew(action)
     with transaction.atomic():
-        action = _lock(action, seen_hash)
+        action = decisions.lock(action, seen_hash)
         judgement = policy.judge(action)
         if judgement.level == Level.FORBID:
             raise NotAllowed(judgement.reason)
         now = timezone.now()
-        decision = _decide(
-            action, Decision.Verdict.APPROVE, by, expires_at=now + actions.APPROVAL_LASTS
+        decision = decisions.record(
+            action,
+            Decision.Verdict.APPROVE,
+            by,
+            expires_at=now + actions.APPROVAL_LASTS,
+            seconds=seconds,
         )
         action.advance(
             action.status,
@@ -79,10 +79,17 @@ def _render_anew(action: Action) -> None:
         raise NotAllowed(str(reason)) from reason
 
 
-def edit(action: Action, changes: dict[str, Any], *, by: User, seen_hash: str) -> Action:
+def edit(
+    action: Action,
+    changes: dict[str, Any],
+    *,
+    by: User,
+    seen_hash: str,
+    seconds: int | None = None,
+) -> Action:
     """Change the params of a waiting action; the diff is kept. Raises Stale, BadEdit."""
     with transaction.atomic():
-        action = _lock(action, seen_hash)
+        action = decisions.lock(action, seen_hash)
         kind = kinds.get(action.kind)
         unknown = set(changes) - set(kind.editable)
         if unknown:
@@ -108,15 +115,19 @@ def edit(action: Action, changes: dict[str, Any], *, by: User, seen_hash: str) -
             raise NotAllowed(str(reason)) from reason
         action.content_hash = kinds.content_hash(action)
         action.save(update_fields=["params", "summary", "rendered", "content_hash"])
-        _decide(action, Decision.Verdict.EDIT, by, diff=diff)
+        decisions.record(action, Decision.Verdict.EDIT, by, diff=diff, seconds=seconds)
         return action
 
 
-def reject(action: Action, *, by: User, seen_hash: str, reason: str) -> Decision:
-    """Turn the action down for good. Raises Stale."""
+def reject(
+    action: Action, *, by: User, seen_hash: str, reason: str, seconds: int | None = None
+) -> Decision:
+    """Turn the action down; what follows waits for the undo window. Raises Stale."""
     with transaction.atomic():
-        action = _lock(action, seen_hash)
-        decision = _decide(action, Decision.Verdict.REJECT, by, note=reason)
+        action = decisions.lock(action, seen_hash)
+        decision = decisions.record(
+            action, Decision.Verdict.REJECT, by, note=reason, seconds=seconds
+        )
         action.advance(action.status, Action.Status.REJECTED, decided_at=timezone.now())
         events.emit(
             "action.rejected",
@@ -124,15 +135,20 @@ def reject(action: Action, *, by: User, seen_hash: str, reason: str) -> Decision
             client=action.client,
             correlation_id=action.correlation_id,
             data={"reason": reason},
+            run_at=decision.created_at + actions.regret_window(),
         )
         return decision
 
 
-def send_back(action: Action, *, by: User, seen_hash: str, note: str) -> Decision:
-    """Have the agent look again with the operator's note. Raises Stale."""
+def send_back(
+    action: Action, *, by: User, seen_hash: str, note: str, seconds: int | None = None
+) -> Decision:
+    """Have the agent look again with the operator's note, after the undo window. Raises Stale."""
     with transaction.atomic():
-        action = _lock(action, seen_hash)
-        decision = _decide(action, Decision.Verdict.SEND_BACK, by, note=note)
+        action = decisions.lock(action, seen_hash)
+        decision = decisions.record(
+            action, Decision.Verdict.SEND_BACK, by, note=note, seconds=seconds
+        )
         action.advance(action.status, Action.Status.REVISE, decided_at=timezone.now())
         events.emit(
             "action.sent_back",
@@ -140,16 +156,27 @@ def send_back(action: Action, *, by: User, seen_hash: str, note: str) -> Decisio
             client=action.client,
             correlation_id=action.correlation_id,
             data={"note": note, "agent": action.agent, "run_id": str(action.run_id)},
+            run_at=decision.created_at + actions.regret_window(),
         )
         return decision
 
 
-def snooze(action: Action, *, by: User, seen_hash: str, until: dt.datetime) -> Decision:
-    """Put the action out of sight until `until`. Raises Stale."""
+def snooze(
+    action: Action,
+    *,
+    by: User,
+    seen_hash: str,
+    until: dt.datetime,
+    seconds: int | None = None,
+) -> Decision:
+    """Put the action out of sight until `until`. Raises Stale, NotAllowed."""
     with transaction.atomic():
-        action = _lock(action, seen_hash)
+        action = decisions.lock(action, seen_hash)
+        if until >= action.expires_at:
+            lapses = timezone.localtime(action.expires_at)
+            raise NotAllowed(f"It would lapse unseen before that, on {lapses:%a %d %b at %H:%M}.")
         note = f"until {timezone.localtime(until):%d %b %H:%M}"
-        decision = _decide(action, Decision.Verdict.SNOOZE, by, note=note)
+        decision = decisions.record(action, Decision.Verdict.SNOOZE, by, note=note, seconds=seconds)
         Action.objects.filter(pk=action.pk).update(snoozed_until=until)
         return decision
 
@@ -166,7 +193,7 @@ def recall(action: Action, *, by: User) -> bool:
         Decision.objects.filter(action=action, verdict="approve", consumed_at=None).update(
             voided_at=timezone.now()
         )
-        _decide(action, Decision.Verdict.RECALL, by)
+        decisions.record(action, Decision.Verdict.RECALL, by)
         return True
 
 
@@ -177,7 +204,7 @@ def confirm_sent(action: Action, *, by: User) -> bool:
             Action.Status.UNKNOWN, Action.Status.DONE, finished_at=timezone.now(), error=""
         )
         if won:
-            _decide(action, Decision.Verdict.CONFIRM_SENT, by)
+            decisions.record(action, Decision.Verdict.CONFIRM_SENT, by)
             kinds.get(action.kind).done(action, kinds.parsed(action))
         return won
 
@@ -195,8 +222,8 @@ def send_again(action: Action, *, by: User) -> bool:
             error="",
         )
         if won:
-            _decide(action, Decision.Verdict.SEND_AGAIN, by)
-            decision = _decide(
+            decisions.record(action, Decision.Verdict.SEND_AGAIN, by)
+            decision = decisions.record(
                 action, Decision.Verdict.APPROVE, by, expires_at=now + actions.APPROVAL_LASTS
             )
             execution.start(action, decision)
@@ -220,59 +247,3 @@ def expire() -> int:
                 )
                 live.broadcast("approvals", "status")
     return count
-
-
-def _lock(action: Action, seen_hash: str) -> Action:
-    locked = Action.objects.select_for_update().get(pk=action.pk)
-    if locked.status not in DECIDABLE:
-        raise Stale(f"It is {locked.get_status_display().lower()} by now.")
-    if locked.expires_at <= timezone.now():
-        raise Stale("It lapsed: nobody decided in time.")
-    if seen_hash != locked.content_hash or kinds.content_hash(locked) != locked.content_hash:
-        raise Stale("Its content changed since you opened it. Look again, then decide.")
-    return locked
-
-
-def _decide(
-    action: Action,
-    verdict: str,
-    by: User,
-    *,
-    note: str = "",
-    diff: dict[str, Any] | None = None,
-    expires_at: dt.datetime | None = None,
-) -> Decision:
-    decision = Decision.objects.create(
-        action=action,
-        verdict=verdict,
-        content_hash=action.content_hash,
-        user=by,
-        by=by.get_username(),
-        note=note,
-        diff=diff or {},
-        created_at=timezone.now(),
-        expires_at=expires_at,
-    )
-    said = {
-        Decision.Verdict.APPROVE: "approved",
-        Decision.Verdict.EDIT: "edited",
-        Decision.Verdict.REJECT: "rejected",
-        Decision.Verdict.SEND_BACK: "sent back",
-        Decision.Verdict.SNOOZE: "snoozed",
-        Decision.Verdict.RECALL: "called back",
-        Decision.Verdict.CONFIRM_SENT: "confirmed as sent",
-        Decision.Verdict.SEND_AGAIN: "ordered to send again",
-        Decision.Verdict.UNDO: "undid",
-    }[Decision.Verdict(verdict)]
-    audit.record(
-        f"action.{verdict}",
-        f"{by.get_username()} {said}: {action.summary}" + (f" ({note})" if note else ""),
-        actor=by.get_username(),
-        actor_kind=AuditEntry.ActorKind.USER,
-        obj=action,
-        client=action.client,
-        correlation_id=action.correlation_id,
-        data={"hash": action.content_hash, "note": note, "diff": diff or {}},
-    )
-    live.broadcast("approvals", "status")
-    return decision

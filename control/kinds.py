@@ -40,12 +40,14 @@ class ActionKind(Generic[P]):
     stakes: ClassVar[str] = Action.Stakes.LOW
     outward: ClassVar[bool] = False
     channel: ClassVar[str] = ""
+    topic: ClassVar[str] = ""  # money or config: what the queue files it under
     message_class: ClassVar[str] = ""  # cold, reply or transactional
     cost_usd: ClassVar[Decimal | None] = Decimal(0)  # None: no known price, so never done
     always_asks: ClassVar[bool] = False
     auto_from_phase: ClassVar[int] = NEVER
     expires_after: ClassVar[dt.timedelta] = dt.timedelta(days=7)
     editable: ClassVar[tuple[str, ...]] = ()
+    emits: ClassVar[tuple[str, ...]] = ()  # events that may follow from the effect
 
     def summary(self, action: Action, params: P) -> str:
         """Return one line that says what it is."""
@@ -114,19 +116,20 @@ def tags(action: Action) -> list[str]:
 
 
 def content_hash(action: Action) -> str:
-    """Return the SHA-256, in hex, of exactly what is approved.
+    """Return the SHA-256, in hex, of exactly what is approved."""
+    return hashlib.sha256(content(action).encode()).hexdigest()
 
-    Canonical JSON (sorted keys, no spaces, decimals as strings) of kind, subject, params and the
-    rendered message.
+
+def content(action: Action) -> str:
+    """Return what is hashed: kind, subject, client, params and the rendered message.
+
+    Canonical JSON: sorted keys, no spaces, decimals as strings.
     """
-    content = {
+    found = {
         "kind": action.kind,
         "subject": [action.subject_type, action.subject_id],
         "client": action.client_id,
         "params": action.params,
         "rendered": action.rendered,
     }
-    text = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

@@ -37,6 +37,8 @@ class Action(models.Model):
         UNKNOWN = "unknown"
         UNDONE = "undone"
 
+    UNSETTLED = (Status.WAITING, Status.HELD, Status.APPROVED, Status.EXECUTING, Status.UNKNOWN)
+
     class Stakes(models.TextChoices):
         LOW = "low"
         MEDIUM = "medium"
@@ -85,7 +87,36 @@ class Action(models.Model):
                 name="control_action_open",
             ),
             models.Index(fields=["subject_type", "subject_id", "created_at"]),
+            models.Index(
+                fields=["subject_type", "subject_id"],
+                condition=Q(
+                    outward=True, status__in=["waiting", "held", "approved", "executing", "unknown"]
+                ),
+                name="control_action_unsettled",
+            ),
             models.Index(fields=["agent", "kind", "-created_at"]),
+            models.Index(
+                fields=["agent", "-created_at"],
+                condition=~Q(level="auto"),
+                name="control_action_asked",
+            ),
+            models.Index(
+                fields=["agent", "-finished_at"],
+                condition=Q(status="done"),
+                name="control_action_done",
+            ),
+            # What a span of time did and cost, by kind or client, without looking at the rows.
+            models.Index(
+                fields=["created_at"],
+                include=["kind", "client", "status", "cost_usd"],
+                name="control_action_costs",
+            ),
+            # What can still be called back: every page asks.
+            models.Index(
+                fields=["not_before"],
+                condition=Q(status="approved", outward=True),
+                name="control_action_leaving",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -110,7 +141,9 @@ class Decision(models.Model):
         REJECT = "reject"
         SEND_BACK = "send_back"
         SNOOZE = "snooze"
+        TAKE_OVER = "take_over"
         RECALL = "recall"
+        REOPEN = "reopen"
         CONFIRM_SENT = "confirm_sent"
         SEND_AGAIN = "send_again"
         UNDO = "undo"
@@ -130,9 +163,25 @@ class Decision(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     consumed_at = models.DateTimeField(null=True, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
+    seconds = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How long the operator looked before deciding."
+    )
 
     class Meta:
         ordering: ClassVar = ["id"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(seconds__isnull=False),
+                name="control_decision_looked",
+            ),
+            models.Index(fields=["user", "-id"], name="control_decision_latest"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(user__isnull=False),
+                name="control_decision_by_person",
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["action"],
@@ -350,6 +399,29 @@ class Override(models.Model):
 
     def __str__(self) -> str:
         return f"{self.field} = {self.value}"
+
+
+class Takeover(models.Model):
+    """A record the operator handles by hand: no agent touches it until it is handed back."""
+
+    subject_type = models.CharField(max_length=80)
+    subject_id = models.CharField(max_length=64)
+    by = models.CharField(max_length=150)
+    taken_at = models.DateTimeField()
+    handed_back_by = models.CharField(max_length=150, blank=True, default="")
+    handed_back_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["subject_type", "subject_id"],
+                condition=Q(handed_back_at=None),
+                name="control_takeover_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.by} handles it by hand"
 
 
 class AutonomyRule(models.Model):

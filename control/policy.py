@@ -1,18 +1,19 @@
 """The gate every action passes, in this order, the strictest word winning: auto < ask < forbid.
 
-kill switch → compliance → budget → risk floor → autonomy phase → rules for an agent or client.
+taken over → kill switch → compliance → budget → risk floor → autonomy phase → rules for an agent
+or client.
 No policy means no: a message class without a compliance rule and an unknown phase are forbidden.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
 
 from agency.models import AgencyProfile
-from control import kinds, switches
+from control import kinds, switches, takeovers
 from control.models import Action, AutonomyRule, Level
 
 STRICTNESS = {Level.AUTO: 0, Level.ASK: 1, Level.FORBID: 2}
@@ -44,6 +45,11 @@ class Judgement:
         """Whether a kill switch was engaged."""
         return any(v.step == "kill switch" for v in self.verdicts)
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether the operator has taken the subject over."""
+        return any(v.step == "taken over" for v in self.verdicts)
+
     def as_json(self) -> list[dict[str, str]]:
         """Return what is kept on the action."""
         return [{"step": v.step, "level": v.level, "reason": v.reason} for v in self.verdicts]
@@ -68,11 +74,21 @@ def judge(action: Action) -> Judgement:
     """Judge an action by its present content and the present state of the house."""
     verdicts = tuple(
         verdict
-        for step in (_kill_switch, _compliant, _budget, _risk_floor, _phase, _rules)
+        for step in (_taken_over, _kill_switch, _compliant, _budget, _risk_floor, _phase, _rules)
         for verdict in step(action)
     )
-    level = max((v.level for v in verdicts), key=lambda name: STRICTNESS[Level(name)])
-    return Judgement(level, verdicts)
+    return Judgement(strictest(v.level for v in verdicts), verdicts)
+
+
+def strictest(levels: Iterable[str]) -> str:
+    """Return the strictest of some levels."""
+    return max(levels, key=lambda name: STRICTNESS[Level(name)])
+
+
+def _taken_over(action: Action) -> Iterator[Verdict]:
+    takeover = takeovers.of(action.subject_type, action.subject_id)
+    if takeover is not None:
+        yield Verdict("taken over", Level.FORBID, str(takeover))
 
 
 def _kill_switch(action: Action) -> Iterator[Verdict]:
@@ -109,14 +125,16 @@ def _risk_floor(action: Action) -> Iterator[Verdict]:
 
 
 def _phase(action: Action) -> Iterator[Verdict]:
-    phase = AgencyProfile.load().phase
-    kind = kinds.get(action.kind)
+    yield of_phase(kinds.get(action.kind), AgencyProfile.load().phase)
+
+
+def of_phase(kind: kinds.ActionKind[Any], phase: int) -> Verdict:
+    """Return what a phase makes of a kind of action."""
     if phase not in AgencyProfile.Phase.values:
-        yield Verdict("phase", Level.FORBID, f"phase {phase} has no policy")
-    elif phase >= kind.auto_from_phase:
-        yield Verdict("phase", Level.AUTO, f"phase {phase} lets {kind.label.lower()} run")
-    else:
-        yield Verdict("phase", Level.ASK, f"phase {phase} asks for {kind.label.lower()}")
+        return Verdict("phase", Level.FORBID, f"phase {phase} has no policy")
+    if phase >= kind.auto_from_phase:
+        return Verdict("phase", Level.AUTO, f"phase {phase} lets {kind.label.lower()} run")
+    return Verdict("phase", Level.ASK, f"phase {phase} asks for {kind.label.lower()}")
 
 
 def _rules(action: Action) -> Iterator[Verdict]:

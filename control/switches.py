@@ -204,7 +204,7 @@ def check(tags: Iterable[str]) -> None:
 
 def on_the_wire() -> list[Action]:
     """Return the effects that have started and not ended: a switch comes too late for these."""
-    return list(Action.objects.filter(status=Action.Status.EXECUTING))
+    return list(Action.objects.filter(status=Action.Status.EXECUTING, outward=True))
 
 
 def label(switch: KillSwitch) -> str:

@@ -1,12 +1,12 @@
 """Recurring jobs of control; importing this registers all its job kinds."""
 
 from agency import seals
-from control import actions, alerts, approvals, digest, execution
+from control import actions, alerts, approvals, digest, execution, undo_range
 from jobs import registry
 from jobs.lease import Lease
 from jobs.models import Job, Lane
 
-__all__ = ["alerts", "digest", "execution", "tidy"]
+__all__ = ["alerts", "digest", "execution", "tidy", "undo_range"]
 
 
 @registry.register("control.tidy", lane=Lane.FAST, short=True)

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db.models import (
     Case,
-    Count,
-    Exists,
     IntegerField,
     Model,
-    OuterRef,
     Q,
     QuerySet,
     Value,
@@ -22,15 +20,12 @@ from django.db.models import (
 from django.utils import timezone
 from pydantic import ValidationError
 
-from control import kinds
+from control import kinds, recalls
 from control.models import Action, Decision
-from pipeline.models import Lead
 
 SHOWN = 100
 LATE = dt.timedelta(minutes=15)
 TOO_LATE = dt.timedelta(hours=1)
-CONFIDENCE = 1.96
-"""z of a two-sided 95 % interval."""
 
 OPEN = (Action.Status.WAITING, Action.Status.HELD, Action.Status.UNKNOWN)
 
@@ -44,14 +39,6 @@ class Item:
     name: str
     line: str
     tone: str
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How much waits, and how much is put off."""
-
-    waiting: int
-    snoozed: int
 
 
 @dataclass(frozen=True)
@@ -69,22 +56,14 @@ class Leaving:
 
 
 @dataclass(frozen=True)
-class Trust:
-    """How often the operator let an agent's actions of one kind through as they were."""
+class Recent:
+    """A decision of a moment ago that can be taken back."""
 
-    unedited: int
-    decided: int
-
-    @property
-    def lower_bound(self) -> int:
-        """The lower end of the 95 % Wilson score interval, in percent (Wilson 1927)."""
-        n, z = self.decided, CONFIDENCE
-        if not n:
-            return 0
-        p = self.unedited / n
-        centre = p + z * z / (2 * n)
-        spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return math.floor(100 * (centre - spread) / (1 + z * z / n))
+    pk: int
+    verdict: str
+    title: str
+    leaves_at: dt.datetime | None
+    seconds_left: int
 
 
 @dataclass(frozen=True)
@@ -108,24 +87,16 @@ def waiting() -> QuerySet[Action]:
         default=Value(3),
         output_field=IntegerField(),
     )
-    return Action.objects.filter(_due(), status__in=OPEN).order_by(rank, "created_at", "pk")
+    return Action.objects.filter(due(), status__in=OPEN).order_by(rank, "created_at", "pk")
 
 
 def snoozed() -> QuerySet[Action]:
     """Return what the operator put off, the soonest first."""
-    return Action.objects.filter(~_due(), status__in=OPEN).order_by("snoozed_until")
+    return Action.objects.filter(~due(), status__in=OPEN).order_by("snoozed_until")
 
 
-def counts() -> Counts:
-    """Count what waits and what is put off."""
-    return Counts(
-        **Action.objects.filter(status__in=OPEN).aggregate(
-            waiting=Count("pk", filter=_due()), snoozed=Count("pk", filter=~_due())
-        )
-    )
-
-
-def _due() -> Q:
+def due() -> Q:
+    """Return what is not put off, or whose time has come."""
     return Q(snoozed_until=None) | Q(snoozed_until__lte=timezone.now())
 
 
@@ -139,6 +110,19 @@ def leaving() -> list[Leaving]:
         for row in rows[:5]
         if row.not_before is not None
     ]
+
+
+def just_decided(user: User, most: int = 3) -> list[Recent]:
+    """Return what the operator decided a moment ago and can take back, the latest first."""
+    return [_recent(decision) for decision in recalls.recent(user, most)]
+
+
+def _recent(decision: Decision) -> Recent:
+    action = decision.action
+    leaves_at = action.not_before if decision.verdict == Decision.Verdict.APPROVE else None
+    left = (leaves_at - timezone.now()).total_seconds() if leaves_at else 0
+    name = action.rendered.get("to_name") or action.rendered.get("to_email") or action.summary
+    return Recent(decision.pk, decision.verdict, str(name), leaves_at, max(0, math.ceil(left)))
 
 
 def item(action: Action) -> Item:
@@ -188,6 +172,28 @@ def fields(
     return found
 
 
+def evidence(action: Action) -> list[dict[str, str]]:
+    """Return what the text rests on, in the order it stands there; what it does not use, last."""
+    body = str(action.rendered.get("body", ""))
+
+    def place(one: dict[str, str]) -> int:
+        spots = [body.find(one.get(part, "") or "\0") for part in ("claim", "quote")]
+        found = [spot for spot in spots if spot >= 0]
+        return min(found, default=len(body))
+
+    return sorted(action.evidence, key=place)
+
+
+def changes(action: Action, typed: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return (label, before, after) of each part whose wording differs from the draft's."""
+    found = []
+    for field in fields(action, typed):
+        before = str(action.params.get(field.name) or "")
+        if before.strip() != field.value.strip():
+            found.append((field.label, before, field.value))
+    return found
+
+
 def subject(action: Action) -> Model | None:
     """Return the record the action is about, if it still exists."""
     if not action.subject_type:
@@ -195,37 +201,6 @@ def subject(action: Action) -> Model | None:
     model = apps.get_model(action.subject_type)
     found: Model | None = model._default_manager.filter(pk=action.subject_id).first()
     return found
-
-
-def lead(action: Action) -> Lead | None:
-    """Return the lead the action is about, if it is about one."""
-    found = subject(action)
-    return found if isinstance(found, Lead) else None
-
-
-def trust(agent: str, kind: str) -> Trust:
-    """Count how an agent's actions of one kind fared with the operator."""
-    edits = Decision.objects.filter(action=OuterRef("pk"), verdict=Decision.Verdict.EDIT)
-    human = Decision.objects.filter(
-        action=OuterRef("pk"),
-        user__isnull=False,
-        verdict__in=[
-            Decision.Verdict.APPROVE,
-            Decision.Verdict.REJECT,
-            Decision.Verdict.SEND_BACK,
-        ],
-        voided_at=None,
-    )
-    rows = (
-        Action.objects.filter(Exists(human), agent=agent, kind=kind)
-        .exclude(status__in=OPEN)
-        .annotate(edited=Exists(edits))
-        .values_list("status", "edited")
-    )
-    turned_down = {Action.Status.REJECTED, Action.Status.REVISE}
-    decided = list(rows[:1000])
-    unedited = sum(1 for status, edited in decided if status not in turned_down and not edited)
-    return Trust(unedited, len(decided))
 
 
 def neighbours(ids: list[uuid.UUID], pk: uuid.UUID) -> tuple[uuid.UUID | None, uuid.UUID | None]:

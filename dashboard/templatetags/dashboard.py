@@ -18,12 +18,16 @@ from django.utils.safestring import SafeString, mark_safe
 
 from agents.models import Run
 from control.models import Action
-from dashboard import status
+from control.trust import Trust
+from dashboard import roster, status
 
 register = template.Library()
 
 UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (2592000, 86400, "d"))
 URL = re.compile(r"https?://[^\s<>\"'“”]+[^\s<>\"'“”.,;:!?)\]]")
+
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
 
 BRIEF = 120
 MARKABLE = 3
@@ -74,7 +78,9 @@ VERDICTS = {
     "reject": "Rejected",
     "send_back": "Sent back",
     "snooze": "Snoozed",
+    "take_over": "Taken over",
     "recall": "Called back",
+    "reopen": "Reopened",
     "confirm_sent": "Confirmed as sent",
     "send_again": "Sent again",
     "undo": "Undone",
@@ -91,9 +97,25 @@ WORDS = {
 
 @register.simple_tag(takes_context=True)
 def shell(context: Context) -> status.Status:
-    """Return what the header and the rail show."""
+    """Return what the header and the rail show; a view that needed it has read it already."""
     request = context["request"]
-    return status.read(request.profile, request.path)
+    known: status.Status | None = context.get("shell")
+    return known or status.read(request.profile, request.path)
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Context) -> SafeString:
+    """Write the attribute of `<html>` for the theme this browser chose; none follows the system."""
+    request = context.get("request")
+    chosen = request.COOKIES.get(THEME_COOKIE, "") if request else ""
+    return format_html(' data-theme="{}"', chosen) if chosen in THEMES else SafeString("")
+
+
+@register.simple_tag(takes_context=True)
+def find_key(context: Context) -> str:
+    """Write the keys that open the palette on this browser's system."""
+    agent = context["request"].headers.get("User-Agent", "")
+    return "⌘K" if "Mac OS" in agent else "Ctrl K"
 
 
 @register.simple_tag
@@ -153,6 +175,18 @@ def when(moment: dt.datetime | None, suffix: str = "") -> SafeString:
 
 
 @register.simple_tag
+def age(moment: dt.datetime) -> SafeString:
+    """Write how long something has waited, also where `when` would write the date."""
+    text = ago((timezone.now() - moment).total_seconds())
+    if text:
+        return when(moment)
+    days = (timezone.now() - moment).days
+    return format_html(
+        '<time datetime="{}" title="{}">{} d</time>', moment.isoformat(), exact(moment), days
+    )
+
+
+@register.simple_tag
 def at(moment: dt.datetime | None, form: str = "j M, H:i") -> SafeString:
     """Write the time itself, in the operator's zone."""
     if moment is None:
@@ -163,6 +197,16 @@ def at(moment: dt.datetime | None, form: str = "j M, H:i") -> SafeString:
         exact(moment),
         date_format(timezone.localtime(moment), form),
     )
+
+
+@register.filter
+def day_name(day: dt.date) -> str:
+    """Write a day as one speaks of it."""
+    ago = (timezone.localdate() - day).days
+    if ago in (0, 1):
+        return ("Today", "Yesterday")[ago]
+    this_year = day.year == timezone.localdate().year
+    return date_format(day, "l, j F" if this_year else "l, j F Y")
 
 
 @register.simple_tag
@@ -181,6 +225,45 @@ def meter(value: float, most: float, label: str = "", tone: str = "") -> SafeStr
         says,
         f"{width:.1f}",
     )
+
+
+@register.simple_tag
+def stretch(start: float, length: float, whole: float, tone: str = "") -> SafeString:
+    """Draw when something began and how long it took, within the whole."""
+    whole = whole or 1
+    left = max(0.0, min(99.0, 100 * start / whole))
+    width = max(1.0, min(100 - left, 100 * length / whole))
+    return format_html(
+        '<svg class="stretch" viewBox="0 0 100 6" preserveAspectRatio="none" data-tone="{}"'
+        ' aria-hidden="true"><rect x="{}" width="{}" height="6"/></svg>',
+        tone,
+        f"{left:.1f}",
+        f"{width:.1f}",
+    )
+
+
+@register.simple_tag
+def trust_bar(trust: Trust, threshold: int) -> SafeString:
+    """Draw what is earned for certain, what may be, and the mark it has to reach."""
+    share = round(100 * (trust.share or 0))
+    return format_html(
+        '<svg class="trust" viewBox="0 0 100 12" preserveAspectRatio="none" role="img"'
+        ' aria-label="{0} % for certain, {1} % is needed">'
+        '<rect class="ground" y="4" width="100" height="4"/>'
+        '<rect class="maybe" y="4" width="{2}" height="4"/>'
+        '<rect class="sure" data-tone="{3}" y="4" width="{0}" height="4"/>'
+        '<path d="M{1} 0v12"/></svg>',
+        trust.lower_bound,
+        threshold,
+        share,
+        "ok" if trust.earned else "",
+    )
+
+
+@register.filter
+def get(values: dict[str, Any], key: str) -> Any:
+    """Return the value under a key, or nothing."""
+    return values.get(key, "")
 
 
 @register.filter
@@ -304,13 +387,18 @@ def linked(text: str) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 - every part is escaped above
 
 
+def phrase_in(text: str, evidence: dict[str, str]) -> str:
+    """Return the words of a claim, or of its quote, as they stand in a text; else nothing."""
+    phrases = (evidence.get("claim", ""), evidence.get("quote", ""))
+    return next((p for p in phrases if len(p) > MARKABLE and p in text), "")
+
+
 @register.simple_tag
-def marked(text: str, evidence: list[dict[str, str]]) -> SafeString:
+def marked(text: str, evidence: list[dict[str, str]], where: str = "claim") -> SafeString:
     """Underline each claim of a plain text and number it to its evidence."""
     spots = []
     for number, one in enumerate(evidence, start=1):
-        phrases = (one.get("claim", ""), one.get("quote", ""))
-        phrase = next((p for p in phrases if len(p) > MARKABLE and p in text), "")
+        phrase = phrase_in(text, one)
         if phrase:
             spots.append((text.index(phrase), phrase, number))
     html, here = [], 0
@@ -318,7 +406,15 @@ def marked(text: str, evidence: list[dict[str, str]]) -> SafeString:
         if start < here:
             continue
         html.append(linked(text[here:start]))
-        html.append(format_html("<mark>{}<sup>{}</sup></mark>", phrase, number))
+        html.append(
+            format_html(
+                '<mark id="{2}-{1}" data-claim="{1}">{0}'
+                '<a href="#evidence-{1}" aria-label="Evidence {1}"><sup>{1}</sup></a></mark>',
+                phrase,
+                number,
+                where,
+            )
+        )
         here = start + len(phrase)
     html.append(linked(text[here:]))
     return mark_safe("".join(html))  # noqa: S308 - every part is escaped above
@@ -334,6 +430,13 @@ def field(bound: BoundField) -> dict[str, Any]:
 def state(name: str, label: str = "") -> dict[str, str]:
     """Draw a state: a dot and its word."""
     return {"tone": tone(name), "label": label or word(name)}
+
+
+@register.inclusion_tag("components/status_word.html")
+def agent_state(member: roster.Member) -> dict[str, str]:
+    """Draw whether an agent is ready, working or stopped."""
+    tones = {"ready": "ok", "running": "ai", "stopped": "warn"}
+    return {"tone": tones[member.state], "label": roster.STATES[member.state]}
 
 
 @register.inclusion_tag("components/status_word.html")

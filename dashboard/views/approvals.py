@@ -14,14 +14,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url, trigger_client_event
 
-from control import approvals, undo
-from control.models import Action, Decision
-from dashboard import cockpit, scores
-from dashboard.forms import REJECTIONS, SNOOZES, NoteForm, RejectForm, SnoozeForm
-from dashboard.web import Request, page
-
-TEMPLATE = "control/approval_list.html"
-PARTIALS = ("cockpit", "queue", "case")
+from control import approvals, recalls, takeovers, undo
+from control.models import Action, Decision, Takeover
+from dashboard import cockpit, queue
+from dashboard.forms import DelayForm, NoteForm, RejectForm
+from dashboard.views import cases
+from dashboard.views.cases import looked
+from dashboard.web import Request
 
 Refusal = (approvals.Stale, approvals.NotAllowed)
 
@@ -29,13 +28,13 @@ Refusal = (approvals.Stale, approvals.NotAllowed)
 @require_safe
 def approval_list(request: HttpRequest) -> HttpResponse:
     """Show the queue and the first thing in it."""
-    return _render(request, cockpit.waiting().first())
+    return cases.show(request)
 
 
 @require_safe
 def approval_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show the queue and one thing, decided or not."""
-    return _render(request, get_object_or_404(Action, pk=pk))
+    return cases.show(request, get_object_or_404(Action, pk=pk))
 
 
 @require_POST
@@ -43,36 +42,52 @@ def approve(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Approve exactly what was shown."""
 
     def act(action: Action) -> str:
-        approvals.approve(action, by=request.user, seen_hash=request.POST.get("hash", ""))
+        seen = request.POST.get("hash", "")
+        approvals.approve(action, by=request.user, seen_hash=seen, seconds=looked(request))
         return "" if action.outward else f"Done: {action.summary}"
 
     return _decide(request, pk, act)
 
 
 @require_POST
+def preview(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Show what the operator's wording changes; nothing is saved."""
+    action = get_object_or_404(Action, pk=pk)
+    typed = _typed(request, action)
+    if request.htmx:
+        return render(request, "control/diff.html", {"changes": cockpit.changes(action, typed)})
+    return cases.show(request, action, typed=typed)
+
+
+@require_POST
 def edit(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Save the operator's wording, and approve it when asked to."""
     action = get_object_or_404(Action, pk=pk)
-    typed = {field.name: request.POST.get(field.name, "") for field in cockpit.fields(action)}
-    changes = {n: text.replace("\r\n", "\n").replace("\0", "") for n, text in typed.items()}
+    typed, seen = _typed(request, action), request.POST.get("hash", "")
     also_approve = request.POST.get("then") == "approve"
-    following = _following(action)
+    rows = queue.rows(queue.scope(request.GET))
+    seconds = looked(request)
     try:
         with transaction.atomic():
             edited = approvals.edit(
-                action, changes, by=request.user, seen_hash=request.POST.get("hash", "")
+                action,
+                typed,
+                by=request.user,
+                seen_hash=seen,
+                seconds=None if also_approve else seconds,
             )
             if also_approve:
-                approvals.approve(edited, by=request.user, seen_hash=edited.content_hash)
+                hash_now = edited.content_hash
+                approvals.approve(edited, by=request.user, seen_hash=hash_now, seconds=seconds)
     except approvals.BadEdit as bad:
-        return _render(request, action, typed=typed, errors={bad.field: bad.reason}, status=422)
+        return cases.show(request, action, typed=typed, errors={bad.field: bad.reason}, status=422)
     except Refusal as refusal:
         action.refresh_from_db()
-        return _render(request, action, typed=typed, notice=str(refusal), status=409)
+        return cases.show(request, action, typed=typed, notice=str(refusal), status=409)
     if also_approve:
-        return _go_on(request, following)
+        return _next(request, rows, action)
     messages.success(request, "Saved. It still waits for your approval.")
-    return _go_on(request, action.pk)
+    return _go_to(request, edited)
 
 
 @require_POST
@@ -80,10 +95,14 @@ def reject(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Turn it down, with the reason."""
 
     def act(action: Action, form: Form) -> str:
-        reason = form.cleaned_data["reason"]
-        seen = request.POST.get("hash", "")
-        approvals.reject(action, by=request.user, seen_hash=seen, reason=reason)
-        return f"Rejected: {cockpit.title(action)}"
+        approvals.reject(
+            action,
+            by=request.user,
+            seen_hash=request.POST.get("hash", ""),
+            reason=form.cleaned_data["reason"],
+            seconds=looked(request),
+        )
+        return ""
 
     return _decide_by_form(request, pk, RejectForm(request.POST), act)
 
@@ -93,26 +112,69 @@ def send_back(request: Request, pk: uuid.UUID) -> HttpResponse:
     """Have the agent try again, with a note."""
 
     def act(action: Action, form: Form) -> str:
-        note = form.cleaned_data["note"]
-        seen = request.POST.get("hash", "")
-        approvals.send_back(action, by=request.user, seen_hash=seen, note=note)
-        return f"Sent back to {action.agent.capitalize()} with your note."
+        approvals.send_back(
+            action,
+            by=request.user,
+            seen_hash=request.POST.get("hash", ""),
+            note=form.cleaned_data["note"],
+            seconds=looked(request),
+        )
+        return ""
 
     return _decide_by_form(request, pk, NoteForm(request.POST), act)
 
 
 @require_POST
 def snooze(request: Request, pk: uuid.UUID) -> HttpResponse:
-    """Put it off for an hour, or to tomorrow morning."""
+    """Put it off."""
 
     def act(action: Action, form: Form) -> str:
-        assert isinstance(form, SnoozeForm)  # noqa: S101 - for the type checker
-        seen = request.POST.get("hash", "")
-        approvals.snooze(action, by=request.user, seen_hash=seen, until=form.moment())
-        chosen = dict(SNOOZES)[form.cleaned_data["until"]].lower()
-        return f"Put off: {cockpit.title(action)}, {chosen}."
+        assert isinstance(form, DelayForm)  # noqa: S101 - for the type checker
+        approvals.snooze(
+            action,
+            by=request.user,
+            seen_hash=request.POST.get("hash", ""),
+            until=form.moment(),
+            seconds=looked(request),
+        )
+        return ""
 
-    return _decide_by_form(request, pk, SnoozeForm(request.POST), act)
+    return _decide_by_form(request, pk, DelayForm(request.POST), act)
+
+
+@require_POST
+def take_over(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Handle its subject by hand; agents leave it alone until it is handed back."""
+
+    def act(action: Action) -> str:
+        seen = request.POST.get("hash", "")
+        takeovers.take_over(action, by=request.user, seen_hash=seen, seconds=looked(request))
+        return ""
+
+    return _decide(request, pk, act)
+
+
+@require_POST
+def hand_back(request: Request, pk: int) -> HttpResponse:
+    """Let agents act on a record again."""
+    takeover = get_object_or_404(Takeover, pk=pk)
+    if takeovers.hand_back(takeover, by=request.user):
+        messages.success(request, "Handed back: agents may act on it again.")
+    else:
+        messages.warning(request, "It was handed back already.")
+    return redirect(_safe(request, request.POST.get("back", ""), reverse("approval-list")))
+
+
+@require_POST
+def take_back(request: Request, pk: int) -> HttpResponse:
+    """Undo a decision of a moment ago, and show its action again."""
+    decision = get_object_or_404(Decision, pk=pk)
+    try:
+        action = recalls.take_back(decision, by=request.user)
+    except recalls.TooLate as late:
+        messages.warning(request, f"Not undone. {late}")
+        return _go_to(request, decision.action)
+    return _go_to(request, action)
 
 
 @require_POST
@@ -162,23 +224,32 @@ def undo_action(request: Request, pk: uuid.UUID) -> HttpResponse:
         messages.success(request, f"Undone: {action.summary}")
     else:
         messages.warning(request, f"Not undone: {outcome.message}")
-    back = request.POST.get("back", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}):
-        back = reverse("approval-detail", args=[pk])
-    return redirect(back)
+    here = reverse("approval-detail", args=[pk])
+    return redirect(_safe(request, request.POST.get("back", ""), here))
+
+
+def _safe(request: HttpRequest, back: str, otherwise: str) -> str:
+    """Return where to go back to, if it is a page of this site."""
+    return back if url_has_allowed_host_and_scheme(back, {request.get_host()}) else otherwise
+
+
+def _typed(request: HttpRequest, action: Action) -> dict[str, str]:
+    """Return what stands in the editor, as it would be saved."""
+    typed = {field.name: request.POST.get(field.name, "") for field in cockpit.fields(action)}
+    return {n: text.replace("\r\n", "\n").replace("\0", "") for n, text in typed.items()}
 
 
 def _decide(request: Request, pk: uuid.UUID, act: Callable[[Action], str]) -> HttpResponse:
     action = get_object_or_404(Action, pk=pk)
-    following = _following(action)
+    rows = queue.rows(queue.scope(request.GET))
     try:
         said = act(action)
     except Refusal as refusal:
         action.refresh_from_db()
-        return _render(request, action, notice=str(refusal), status=409)
+        return cases.show(request, action, notice=str(refusal), status=409)
     if said:
         messages.success(request, said)
-    return _go_on(request, following)
+    return _next(request, rows, action)
 
 
 def _decide_by_form(
@@ -187,76 +258,24 @@ def _decide_by_form(
     if not form.is_valid():
         first = next(iter(form.errors.values()))[0]
         action = get_object_or_404(Action, pk=pk)
-        return _render(request, action, notice=f"Nothing was decided. {first}", status=422)
+        notice = f"Nothing was decided. {first}"
+        return cases.show(request, action, notice=notice, status=422)
     return _decide(request, pk, lambda action: act(action, form))
 
 
-def _following(action: Action) -> uuid.UUID | None:
-    """Return what to show once `action` is decided: the next below it, else the one above."""
-    ids = list(cockpit.waiting().values_list("pk", flat=True)[: cockpit.SHOWN])
-    before, after = cockpit.neighbours(ids, action.pk)
-    return after or before
+def _next(request: Request, rows: list[Action], decided: Action) -> HttpResponse:
+    """Go on with what stood below what was decided, else with what stood above it."""
+    before, after = cockpit.neighbours([row.pk for row in rows], decided.pk)
+    following = next((row for row in rows if row.pk == (after or before)), None)
+    return _go_to(request, following, [row for row in rows if row.pk != decided.pk])
 
 
-def _go_on(request: Request, pk: uuid.UUID | None) -> HttpResponse:
-    """Show the next thing: in place when HTMX asks, else by a redirect."""
-    url = reverse("approval-detail", args=[pk]) if pk else reverse("approval-list")
+def _go_to(
+    request: Request, action: Action | None, rows: list[Action] | None = None
+) -> HttpResponse:
+    """Show it: in place when HTMX asks, else by a redirect."""
+    url = reverse("approval-detail", args=[action.pk]) if action else reverse("approval-list")
+    url += queue.scope(request.GET).query
     if not request.htmx:
         return redirect(url)
-    action = Action.objects.filter(pk=pk).first() if pk else cockpit.waiting().first()
-    return push_url(_render(request, action), url)
-
-
-def _render(
-    request: HttpRequest,
-    action: Action | None,
-    *,
-    typed: dict[str, str] | None = None,
-    errors: dict[str, str] | None = None,
-    notice: str = "",
-    status: int = 200,
-) -> HttpResponse:
-    rows = list(cockpit.waiting()[: cockpit.SHOWN])
-    context: dict[str, Any] = {
-        "items": [cockpit.item(row) for row in rows],
-        "counts": cockpit.counts(),
-        "show": "queue" if request.GET.get("show") == "queue" else "case",
-        "action": action,
-        "notice": notice,
-        "recallable": cockpit.leaving() if request.method == "POST" else [],
-    }
-    if request.GET.get("show") == "snoozed":
-        context["snoozed"] = [cockpit.item(row) for row in cockpit.snoozed()[: cockpit.SHOWN]]
-        context["show"] = "queue"
-    if action is not None:
-        editing = typed is not None or "edit" in request.GET
-        context |= _case(action, [row.pk for row in rows])
-        context |= {
-            "editing": editing and context["decidable"],
-            "kept": typed if typed and not context["decidable"] else None,
-            "fields": cockpit.fields(action, typed, errors) if editing else [],
-        }
-    return page(request, TEMPLATE, context, partials=PARTIALS, status=status)
-
-
-def _case(action: Action, ids: list[uuid.UUID]) -> dict[str, Any]:
-    before, after = cockpit.neighbours(ids, action.pk)
-    lead = cockpit.lead(action)
-    decisions = list(action.decisions.all())
-    return {
-        "label": cockpit.label(action),
-        "before": before,
-        "after": after,
-        "position": ids.index(action.pk) + 1 if action.pk in ids else None,
-        "decidable": action.status in approvals.DECIDABLE,
-        "doubtful": action.status == Action.Status.UNKNOWN,
-        "consequence": cockpit.consequence(action),
-        "lead": lead,
-        "dimensions": scores.by_dimension(lead) if lead else [],
-        "trust": cockpit.trust(action.agent, action.kind),
-        "decisions": [d for d in decisions if d.verdict != Decision.Verdict.SNOOZE],
-        "undoable": action.status == Action.Status.DONE and not action.outward,
-        "parameters": [] if action.rendered else cockpit.plain(action.params),
-        "rejections": REJECTIONS,
-        "snoozes": SNOOZES,
-    }
+    return push_url(cases.show(request, action, rows=rows), url)

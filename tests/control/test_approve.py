@@ -166,7 +166,7 @@ def test_sending_back_has_the_agent_look_again_with_the_note() -> None:
     approvals.send_back(
         action, by=factories.make_user(), seen_hash=action.content_hash, note="Shorter, please"
     )
-    factories.work_off()
+    factories.work_off(ahead=True)
 
     fresh = Action.objects.get(status="waiting")
     assert fresh.pk != action.pk

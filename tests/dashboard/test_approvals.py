@@ -22,6 +22,8 @@ DECISIONS = [
     "approval-reject",
     "approval-send-back",
     "approval-snooze",
+    "approval-take-over",
+    "approval-preview",
     "approval-confirm-sent",
     "approval-send-again",
     "action-recall",
@@ -161,7 +163,7 @@ def test_snoozing_puts_it_out_of_sight(browser: Client, action: Action) -> None:
     assert action.snoozed_until > timezone.now()
     page = text_of(browser.get(reverse("approval-list")))
     assert "0 waiting" in page
-    assert "1 snoozed" in page
+    assert "Snoozed <small>1</small>" in page
     assert action.rendered["to_email"] not in page
 
 
