@@ -12,7 +12,8 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         """Register job kinds and subscribe the agents."""
         import agents.replay
-        import agents.retrain  # noqa: F401 - registers its job
+        import agents.retrain
+        import agents.seed.around  # noqa: F401 - each registers its jobs
         from agents import runs
 
         runs.subscribe_fleet()

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from django.utils import timezone
 from pydantic import BaseModel
 
+from agents import configs
 from agents.brain import Brain
 from agents.contract import F, S
 from agents.models import Step
@@ -28,7 +29,14 @@ class Looping(Exception):
 class Case(Generic[S, F]):
     """The facts and settings of one run, its steps, its decision path and its proposals."""
 
-    def __init__(self, brain: Brain, settings: S, facts: F, note: str = "") -> None:
+    def __init__(
+        self,
+        brain: Brain,
+        settings: S,
+        facts: F,
+        note: str = "",
+        recalled: dict[str, list[dict[str, Any]]] | None = None,
+    ) -> None:
         self.settings = settings
         self.facts = facts
         self.note = note
@@ -37,7 +45,8 @@ class Case(Generic[S, F]):
         self.proposals: list[Proposal] = []
         self.outcome = ""
         self._brain = brain
-        self._step = ""
+        self._step: Step | None = None
+        self._recalled = recalled or {}
         self._seen: Counter[str] = Counter()
 
     @contextmanager
@@ -59,7 +68,7 @@ class Case(Generic[S, F]):
         )
         self.steps.append(record)
         began = time.monotonic()
-        outer, self._step = self._step, name
+        outer, self._step = self._step, record
         try:
             yield record.result
         except Exception as error:
@@ -80,17 +89,28 @@ class Case(Generic[S, F]):
         max_tokens: int = 1_000,
         distrust: str = "",
     ) -> T:
-        """Ask the brain; see `Brain.decide`."""
-        return self._brain.decide(
-            schema,
-            model=model,
-            system=system,
-            prompt=prompt,
-            rules=rules,
-            max_tokens=max_tokens,
-            step=self._step,
-            distrust=distrust,
-        )
+        """Ask the brain, see `Brain.decide`; what an earlier run decided in this step stands."""
+        name = self._step.name if self._step is not None else ""
+        kept = self._recalled.get(name)
+        if kept:
+            answer = kept.pop(0)
+            value = schema.model_validate(answer["value"])
+            self._brain.engines.append(answer["engine"])
+        else:
+            value = self._brain.decide(
+                schema,
+                model=model,
+                system=system,
+                prompt=prompt,
+                rules=rules,
+                max_tokens=max_tokens,
+                step=name,
+                distrust=distrust,
+            )
+        if self._step is not None and configs.can_be_kept(value):
+            decided = {"value": value.model_dump(mode="json"), "engine": self._brain.engines[-1]}
+            self._step.decided.append(decided)
+        return value
 
     @property
     def engine(self) -> str:

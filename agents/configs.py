@@ -58,6 +58,23 @@ def parse(agent: str, settings: dict[str, Any]) -> BaseModel:
     return typed
 
 
+def problems(agent: str, settings: dict[str, Any]) -> dict[str, str]:
+    """Return why settings do not fit, by dotted field; empty when they do."""
+    return problems_of(fleet.get(agent).settings, settings)
+
+
+def problems_of(schema: type[BaseModel], values: dict[str, Any]) -> dict[str, str]:
+    """Return why values do not fit a schema, by dotted field; empty when they do."""
+    try:
+        typed = schema.model_validate(values)
+    except ValidationError as error:
+        return {
+            ".".join(str(part) for part in each["loc"]): each["msg"].removeprefix("Value error, ")
+            for each in reversed(error.errors())
+        }
+    return {} if can_be_kept(typed) else {"": "holds a character that cannot be kept"}
+
+
 def first_of(error: ValidationError, whole: str) -> tuple[str, str]:
     """Return the first field that does not fit, or `whole`, and why not."""
     first = error.errors()[0]
@@ -107,7 +124,7 @@ def create(
     return config
 
 
-def deploy(config: AgentConfig, *, by: str) -> None:
+def deploy(config: AgentConfig, *, by: str, note: str = "") -> None:
     """Run the agent on this version from its next run on."""
     before = deployed(config.agent)
     parse(config.agent, config.settings)
@@ -118,18 +135,19 @@ def deploy(config: AgentConfig, *, by: str) -> None:
         audit.record(
             "config.deployed",
             f"{by} deployed version {config.version} of {config.agent.capitalize()}"
-            f" in place of {before.version}",
+            f" in place of {before.version}" + (f": {note}" if note else ""),
             actor=by,
             actor_kind=AuditEntry.ActorKind.USER,
             obj=config,
-            data={"diff": diff(before, config)},
+            data={"diff": diff(before, config), "note": note},
         )
         live.broadcast("agents", f"agent:{config.agent}")
 
 
-def roll_back(to: AgentConfig, *, by: str) -> AgentConfig:
+def roll_back(to: AgentConfig, *, by: str, note: str = "") -> AgentConfig:
     """Deploy a new version with the settings of an old one."""
-    config = create(to.agent, to.settings, by=by, note=f"Back to version {to.version}")
+    words = f"Back to version {to.version}" + (f": {note}" if note else "")
+    config = create(to.agent, to.settings, by=by, note=words[:300])
     deploy(config, by=by)
     return config
 

@@ -71,6 +71,9 @@ class Run(models.Model):
     job_id = models.UUIDField(null=True, blank=True, db_index=True)
     correlation_id = models.UUIDField(db_index=True)
     replay_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT)
+    from_step = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="A replay decided anew from this step on."
+    )
     input = models.JSONField(default=dict, help_text="What the agent saw; replay starts from it.")
     proposals = models.JSONField(default=list, blank=True)
     path = models.JSONField(default=list, blank=True, help_text="How it decided, in plain words.")
@@ -88,8 +91,16 @@ class Run(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["agent", "-started_at"]),
+            models.Index(fields=["agent", "-id"], name="agents_run_newest"),
+            models.Index(fields=["agent", "status", "-id"], name="agents_run_by_status"),
             models.Index(fields=["subject_type", "subject_id", "-started_at"]),
             models.Index(fields=["id"], condition=Q(status="running"), name="agents_run_running"),
+            # What a span of time cost and how it went, without looking at the rows.
+            models.Index(
+                fields=["started_at"],
+                include=["agent", "client", "status", "cost_usd", "tokens", "calls"],
+                name="agents_run_costs",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -105,6 +116,9 @@ class Step(models.Model):
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
     result = models.JSONField(default=dict, blank=True)
+    decided = models.JSONField(
+        default=list, blank=True, help_text="[{value, engine}], for a replay from a later step."
+    )
     error = models.TextField(blank=True, default="")
 
     class Meta:
@@ -143,6 +157,13 @@ class ModelCall(models.Model):
 
     class Meta:
         ordering: ClassVar = ["started_at"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["started_at"],
+                include=["model", "usd", "input_tokens", "output_tokens", "cache_read_tokens"],
+                name="agents_call_costs",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.status}"

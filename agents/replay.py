@@ -1,5 +1,6 @@
 """Replay: the same agent on a stored or edited input, with nothing executed."""
 
+from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
@@ -31,9 +32,15 @@ def start(
     by: str,
     facts: dict[str, Any] | None = None,
     config: AgentConfig | None = None,
+    from_step: int | None = None,
 ) -> Job:
-    """Enqueue a replay of `original` on its own input, or on `facts`. Raises InvalidInput."""
+    """Enqueue a replay of `original` on its own input, or on `facts`. Raises InvalidInput.
+
+    With `from_step` what it decided in earlier steps stands, and only the rest is decided anew.
+    """
     typed = parse(original.agent, original.input if facts is None else facts)
+    if from_step is not None and not original.steps.filter(number=from_step).exists():
+        raise InvalidInput("from_step", f"this run has no step {from_step}")
     with transaction.atomic():
         audit.record(
             "run.replayed",
@@ -49,6 +56,7 @@ def start(
                 "run_id": str(original.pk),
                 "config_id": (config or configs.deployed(original.agent)).pk,
                 "facts": typed.model_dump(mode="json"),
+                "from_step": from_step,
             },
             subject=original,
             client=original.client,
@@ -89,6 +97,7 @@ def replay(job: Job, lease: Lease) -> None:
         job_id=job.pk,
         correlation_id=original.correlation_id,
         replay_of=original,
+        from_step=job.payload.get("from_step"),
         input=facts.model_dump(mode="json"),
         started_at=timezone.now(),
     )
@@ -99,4 +108,12 @@ def replay(job: Job, lease: Lease) -> None:
             lease.complete()
         runs.tell(original)
 
-    runs.perform(run, settings, facts, lease, conclude)
+    runs.perform(run, settings, facts, lease, conclude, _recalled(original, run.from_step))
+
+
+def _recalled(original: Run, from_step: int | None) -> dict[str, list[dict[str, Any]]]:
+    """Return what was decided before a step, by the name of the step it was decided in."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for step in original.steps.filter(number__lt=from_step or 0):
+        found[step.name] += step.decided
+    return found

@@ -18,7 +18,7 @@ from agents.brain import Brain
 from agents.case import Case
 from agents.contract import Agent
 from agents.models import ModelCall, Run
-from control import actions, trips
+from control import actions, takeovers, trips
 from control.models import KillSwitch
 from jobs import events, queue, registry
 from jobs.lease import Held, Lease, LeaseLost
@@ -38,6 +38,10 @@ def run_agent(job: Job, lease: Lease) -> None:
     agent = fleet.get(job.payload["agent"])
     abandon_earlier(job)
     subject = _subject(agent.subject, job.subject_id)
+    takeover = takeovers.on(subject)
+    if takeover is not None:
+        _skip(agent.name, subject, str(takeover), job)
+        return
     config = configs.deployed(agent.name)
     settings = configs.parse(agent.name, config.settings)
     facts = agent.read(subject)
@@ -59,6 +63,19 @@ def run_agent(job: Job, lease: Lease) -> None:
     perform(run, settings, facts, lease, lambda case: _conclude(run, case, lease, subject))
 
 
+def _skip(agent: str, subject: models.Model, why: str, job: Job) -> None:
+    """Say that an agent did not look, and why; its job is over."""
+    audit.record(
+        "run.skipped",
+        f"{agent.capitalize()} skipped {subject}: {why}",
+        actor=agent,
+        actor_kind=AuditEntry.ActorKind.AGENT,
+        obj=subject,
+        client=job.client,
+        correlation_id=job.correlation_id,
+    )
+
+
 def abandon_earlier(*jobs: Job) -> None:
     """End the runs earlier tries of `jobs` left open; a call in flight costs what was booked."""
     ids = [job.pk for job in jobs]
@@ -74,11 +91,15 @@ def perform(
     facts: BaseModel,
     lease: Lease,
     conclude: Callable[[Case[Any, Any]], None],
+    recalled: dict[str, list[dict[str, Any]]] | None = None,
 ) -> None:
-    """Let the run's agent decide on `facts`, then `conclude`; a run that cannot ends saying why."""
+    """Let the run's agent decide on `facts`, then `conclude`; a run that cannot ends saying why.
+
+    `recalled` holds, by step, what is not decided again.
+    """
     agent = fleet.get(run.agent)
     brain = Brain(run, agent.limits, lease, lease.job.tags)
-    case = Case(brain, settings, facts, run.note)
+    case = Case(brain, settings, facts, run.note, recalled)
     try:
         agent.run(case)
         if brain.is_over_time():
@@ -235,16 +256,17 @@ def start(
     *,
     trigger: str = Run.Trigger.MANUAL,
     note: str = "",
+    lane: str | None = None,
     unique_key: str | None = None,
     parent: Job | None = None,
 ) -> Job:
-    """Enqueue a run of `agent` on `subject`."""
+    """Enqueue a run of `agent` on `subject`, in the agent's own lane unless another is said."""
     return queue.enqueue(
         "agents.run",
         {"agent": agent.name, "trigger": trigger, "note": note},
         subject=subject,
         client=getattr(subject, "client", None),
-        lane=agent.lane,
+        lane=lane or agent.lane,
         unique_key=unique_key,
         parent=parent,
         tags=[f"agent:{agent.name}"],

@@ -2,34 +2,41 @@
 
 import datetime as dt
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from agents import fleet
+from agents import fleet, wiring
 from agents.contract import Agent
 from agents.models import Run
-from control.models import Action, Decision, KillSwitch
+from control import trust
+from control.models import KillSwitch
+from control.trust import Trust
+from dashboard import fleet_map, status
+from jobs import depth
 
 DAY = dt.timedelta(hours=24)
-MONTH = dt.timedelta(days=30)
+FAILED = (Run.Status.FAILED, Run.Status.ABANDONED)
+STATES = {"ready": "Ready", "running": "Working", "stopped": "Stopped"}
 WELL, SOON = 0.9, 0.7
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What an agent did: runs and cost in 24 hours, approvals in 30 days."""
+    """What an agent did in 24 hours, what it cost today, and what waits for it."""
 
     runs: int = 0
     completed: int = 0
     failed: int = 0
     running: int = 0
     cost_usd: Decimal = Decimal(0)
-    approved: int = 0
-    unedited: int = 0
+    cost_today: Decimal = Decimal(0)
+    waiting: int = 0
+    trust: Trust = field(default_factory=Trust)
 
     @property
     def success(self) -> float | None:
@@ -42,11 +49,6 @@ class Numbers:
         """How good the success is: nine of ten is well."""
         share = self.success or 0.0
         return "ok" if share >= WELL else "warn" if share >= SOON else "bad"
-
-    @property
-    def unedited_share(self) -> float | None:
-        """Approved by a person as they were, of all a person approved."""
-        return self.unedited / self.approved if self.approved else None
 
 
 @dataclass(frozen=True)
@@ -81,22 +83,43 @@ class Member:
         return "running" if self.numbers.running else "ready"
 
 
+@dataclass(frozen=True)
+class Spot:
+    """An agent where it stands on the map."""
+
+    node: fleet_map.Node
+    member: Member
+
+    @property
+    def words(self) -> str:
+        """All the map shows of it, for who cannot see it."""
+        numbers = self.member.numbers
+        parts = [f"{self.member.name}: {STATES[self.member.state].lower()}"]
+        if numbers.waiting:
+            parts.append(f"{numbers.waiting} waiting")
+        if numbers.success is not None:
+            parts.append(f"{numbers.success:.0%} succeed")
+        if numbers.trust.share is not None:
+            parts.append(f"{numbers.trust.share:.0%} approved unedited")
+        return ", ".join([*parts, f"${numbers.cost_today:.2f} today"])
+
+
 def members() -> list[Member]:
-    """Return the whole fleet with its numbers, in three queries."""
+    """Return the whole fleet with its numbers, in four queries."""
     switches = {switch.tag: switch for switch in KillSwitch.objects.filter(released_at=None)}
-    numbers = _numbers()
+    names = tuple(sorted(fleet.all_agents()))
+    numbers = _numbers(names, _waiting(*names), trust.read(names))
     return [
-        Member(
-            agent,
-            numbers.get(name, Numbers()),
-            switches.get(f"agent:{name}") or switches.get("*"),
-        )
-        for name, agent in sorted(fleet.all_agents().items())
+        Member(fleet.get(name), numbers[name], switches.get(f"agent:{name}") or switches.get("*"))
+        for name in names
     ]
 
 
-def member(name: str) -> Member:
-    """Return one agent with its numbers. Raises fleet.UnknownAgent."""
+def member(name: str, *, trusted: bool = False) -> Member:
+    """Return one agent with its numbers, and if wanted how far it is trusted.
+
+    What waits for a stopped one its switch counts. Raises fleet.UnknownAgent.
+    """
     agent = fleet.get(name)
     switch = (
         KillSwitch.objects.filter(
@@ -106,36 +129,51 @@ def member(name: str) -> Member:
         .order_by("scope")
         .first()
     )
-    return Member(agent, _numbers(name).get(name, Numbers()), switch)
+    waiting = _waiting(name) if switch is None else {}
+    earned = trust.read([name]) if trusted else {}
+    return Member(agent, _numbers((name,), waiting, earned)[name], switch)
 
 
-def _numbers(name: str | None = None) -> dict[str, Numbers]:
-    only = Q(agent=name) if name else Q()
-    now = timezone.now()
-    runs = (
-        Run.objects.filter(only, Q(started_at__gte=now - DAY) | Q(status=Run.Status.RUNNING))
+def _waiting(*names: str) -> dict[str, int]:
+    return depth.by_tag("agent", sorted({fleet.get(name).lane for name in names}))
+
+
+def _numbers(
+    wanted: tuple[str, ...], waiting: dict[str, int], earned: dict[str, dict[str, Trust]]
+) -> dict[str, Numbers]:
+    """Return the numbers of these agents, with what else was counted for them."""
+    today = status.start_of_today()
+    since = min(timezone.now() - DAY, today)
+    ended = Q(started_at__gte=timezone.now() - DAY)
+    # A run is over within minutes, so those under way are among the recent ones.
+    recent = (
+        Run.objects.filter(started_at__gte=since, agent__in=wanted)
         .values("agent")
         .annotate(
-            runs=Count("pk"),
-            completed=Count("pk", filter=Q(status=Run.Status.COMPLETED)),
-            failed=Count("pk", filter=Q(status__in=[Run.Status.FAILED, Run.Status.ABANDONED])),
+            runs=Count("pk", filter=ended),
+            completed=Count("pk", filter=ended & Q(status=Run.Status.COMPLETED)),
+            failed=Count("pk", filter=ended & Q(status__in=FAILED)),
             running=Count("pk", filter=Q(status=Run.Status.RUNNING)),
-            cost_usd=Sum("cost_usd"),
+            cost_today=Coalesce(Sum("cost_usd", filter=Q(started_at__gte=today)), Decimal(0)),
+            cost_usd=Coalesce(Sum("cost_usd", filter=ended), Decimal(0)),
         )
     )
-    decided = Decision.objects.filter(action=OuterRef("pk"))
-    by_person = decided.filter(verdict=Decision.Verdict.APPROVE, user__isnull=False, voided_at=None)
-    edited = decided.filter(verdict=Decision.Verdict.EDIT)
-    approvals = (
-        Action.objects.filter(only, Exists(by_person), created_at__gte=now - MONTH)
-        .annotate(edited=Exists(edited))
-        .values("agent")
-        .annotate(approved=Count("pk"), unedited=Count("pk", filter=Q(edited=False)))
-    )
-    found: dict[str, dict[str, Any]] = {}
-    for row in (*runs, *approvals):
-        found.setdefault(row["agent"], {}).update(row)
+    found: dict[str, dict[str, Any]] = {name: {"agent": name} for name in wanted}
+    for row in recent:
+        found[row["agent"]].update(row)
     return {
-        agent: Numbers(**{key: value for key, value in row.items() if key != "agent"})
-        for agent, row in found.items()
+        name: Numbers(
+            **{key: value for key, value in row.items() if key != "agent"},
+            waiting=waiting.get(name, 0),
+            trust=sum(earned.get(name, {}).values(), Trust()),
+        )
+        for name, row in found.items()
     }
+
+
+def drawn(members: list[Member]) -> tuple[fleet_map.Map, wiring.Wiring, list[Spot]]:
+    """Return the fleet's map, the lines it draws, and each agent where it stands."""
+    lines = wiring.wire(member.agent for member in members)
+    found = fleet_map.draw([(m.agent.name, m.agent.quadrant) for m in members], lines)
+    by_name = {member.agent.name: member for member in members}
+    return found, lines, [Spot(node, by_name[node.name]) for node in found.nodes]

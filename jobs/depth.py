@@ -1,6 +1,7 @@
 """How deep the lanes are: counted by the sweep now and then, so that no page has to count."""
 
 import time
+from collections.abc import Iterable
 
 from django.db import connection, transaction
 
@@ -43,6 +44,23 @@ SELECT lane, status, sum(count), min(oldest_at), clock_timestamp() FROM (
 ) AS counted GROUP BY lane, status
 """
 
+# Of what waits only so much is read, so that it costs the same at any depth.
+BY_TAG = """
+SELECT tag, count(*) FROM (
+    SELECT tags FROM unnest(%(lanes)s::varchar[]) AS wanted CROSS JOIN LATERAL (
+        SELECT tags FROM jobs_job
+        WHERE status = 'available' AND lane = wanted AND NOT short
+        ORDER BY lane, short, flow, priority, id LIMIT %(most)s
+    ) waits
+    UNION ALL
+    (SELECT tags FROM jobs_job WHERE status = 'held'
+     ORDER BY held_by, priority, id LIMIT %(most)s)
+) jobs CROSS JOIN unnest(tags) AS tag WHERE starts_with(tag, %(scope)s) GROUP BY tag
+"""
+
+READ = 2_000
+"""Of each lane, and of what is held, so many jobs are looked at."""
+
 EVERY_SECONDS = 5.0
 LEISURE = 50
 """A count that took long is made that many times more seldom: never over 2 % of the time."""
@@ -73,3 +91,13 @@ def measure() -> None:
         if cursor.fetchone()[0]:
             cursor.execute("DELETE FROM jobs_depth")
             cursor.execute(COUNT, [Lane.values])
+
+
+def by_tag(scope: str, lanes: Iterable[str]) -> dict[str, int]:
+    """Count the long jobs that wait or are held, by what follows `scope` in their tag.
+
+    Looks at the next READ of each lane only: where more wait, a count is a lower bound.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(BY_TAG, {"lanes": list(lanes), "scope": f"{scope}:", "most": READ})
+        return {tag.partition(":")[2]: count for tag, count in cursor.fetchall()}

@@ -1,5 +1,6 @@
 """Events wake their subscribers: one job each, in the transaction of the change itself."""
 
+import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 
+from agency import live
 from agency.ids import uuid7
 from agency.models import Client
 from jobs import queue
 from jobs.models import Event, Job
+
+UNBEGUN = (Job.Status.SCHEDULED, Job.Status.AVAILABLE, Job.Status.HELD)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,19 @@ def subscriptions() -> dict[str, list[Subscription]]:
     return dict(_subscriptions)
 
 
+_origins: dict[str, str] = {}
+
+
+def comes_from(event: str, origin: str) -> None:
+    """Say what outside the fleet brings `event`: a webhook, the clock, the operator."""
+    _origins[event] = origin
+
+
+def origins() -> dict[str, str]:
+    """Return what is known of where events come from, event name → origin."""
+    return dict(_origins)
+
+
 def emit(
     name: str,
     *,
@@ -54,8 +72,9 @@ def emit(
     correlation_id: uuid.UUID | None = None,
     parent: Job | None = None,
     data: dict[str, Any] | None = None,
+    run_at: dt.datetime | None = None,
 ) -> Event:
-    """Record that `name` happened to `subject` and enqueue one job per subscriber."""
+    """Record that `name` happened to `subject` and enqueue one job per subscriber, for `run_at`."""
     if correlation_id is None:
         correlation_id = parent.correlation_id if parent is not None else uuid7()
     event = Event.objects.create(
@@ -66,6 +85,7 @@ def emit(
         correlation_id=correlation_id,
         data=data or {},
     )
+    live.broadcast(f"event:{name}")
     for wanted in _subscriptions.get(name, ()):
         queue.enqueue(
             wanted.kind,
@@ -76,5 +96,36 @@ def emit(
             correlation_id=correlation_id,
             parent=parent,
             tags=wanted.tags,
+            run_at=run_at,
         )
     return event
+
+
+def call_off(name: str, *, subject: models.Model, correlation_id: uuid.UUID) -> bool:
+    """Cancel the jobs the latest `name` of `subject` woke; False if one of them has begun.
+
+    In the caller's transaction; waits for a worker that has just claimed one.
+    """
+    event = (
+        Event.objects.filter(
+            correlation_id=correlation_id,
+            name=name,
+            subject_type=subject._meta.label_lower,
+            subject_id=str(subject.pk),
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if event is None:
+        return True
+    woken = Job.objects.select_for_update(of=("self",)).filter(
+        correlation_id=correlation_id, payload__event_id=str(event.pk)
+    )
+    jobs = list(woken.order_by("pk"))
+    begun = any(job.status not in UNBEGUN or job.attempt for job in jobs)
+    if begun or len(jobs) < len(_subscriptions.get(name, ())):
+        return False
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(
+        status=Job.Status.CANCELLED, finished_at=timezone.now()
+    )
+    return True

@@ -21,15 +21,40 @@ class QualifierSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    qualified_from: int = Field(default=70, ge=1, le=100, title="Qualified from (points)")
-    review_from: int = Field(
-        default=40, ge=0, le=99, title="Review from (points)", validate_default=True
+    qualified_from: int = Field(
+        default=70,
+        ge=1,
+        le=100,
+        title="Qualified from (points)",
+        description="So many points and more get the booking link.",
     )
-    scoring_model: str = "claude-haiku-5-5"
-    writing_model: str = "claude-sonnet-5-5"
-    prompt_note: str = Field(default="", max_length=2_000, title="A note for the model")
-    weights: dict[str, float] = Field(default_factory=rubric.default_weights)
-    examples: list[str] = Field(default_factory=list, max_length=10)
+    review_from: int = Field(
+        default=40,
+        ge=0,
+        le=99,
+        title="Review from (points)",
+        description="So many and more are for you to look at; fewer are turned away politely.",
+        validate_default=True,
+    )
+    scoring_model: str = Field(default="claude-haiku-5-5", description="Judges the signals.")
+    writing_model: str = Field(default="claude-sonnet-5-5", description="Writes the answer.")
+    prompt_note: str = Field(
+        default="",
+        max_length=2_000,
+        title="A note for the model",
+        description="Added to its instructions for scoring and writing.",
+    )
+    weights: dict[str, float] = Field(
+        default_factory=rubric.default_weights,
+        description="Points for each signal at full strength. What speaks for a lead adds up to"
+        " 100.",
+        json_schema_extra={"labels": [[name, one.question] for name, one in SIGNALS.items()]},
+    )
+    examples: list[str] = Field(
+        default_factory=list,
+        max_length=10,
+        description="Answers you preferred; the model writes more like these.",
+    )
 
     @field_validator("weights")
     @classmethod

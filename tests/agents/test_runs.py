@@ -251,7 +251,7 @@ def send_back(lead: Lead, note: str) -> Action:
     """Send the lead's draft back, let the agent run again, and return its new draft."""
     first = Action.objects.get(kind="reply_to_lead", subject_id=str(lead.pk))
     approvals.send_back(first, by=factories.make_user(), seen_hash=first.content_hash, note=note)
-    factories.work_off()
+    factories.work_off(ahead=True)
     first.refresh_from_db()
     assert first.status == "revise"
     return Action.objects.exclude(pk=first.pk).get(kind="reply_to_lead")
