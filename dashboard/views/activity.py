@@ -1,55 +1,96 @@
-"""Activity: the audit trail, a sentence a row."""
+"""Activity: the audit trail, a sentence a row, by day; searched, and exported as it is filtered."""
 
-import uuid
+import datetime as dt
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from agency.models import AuditEntry
-from dashboard import leads
-from dashboard.web import asked, newest, page
+from agents import fleet
+from dashboard import leads, telling, trail
+from dashboard.web import Request, asked, page
 
-KINDS = [("", "Everybody"), ("user", "People"), ("agent", "Agents"), ("system", "The house")]
-PARAMETERS = ("actor", "verb", "object", "correlation", "q")
+PEOPLE_LISTED = 50
+FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry as the page shows it."""
+
+    entry: AuditEntry
+    words: SafeString
+    href: str
+
+    @property
+    def undoable(self) -> bool:
+        """Whether this is a run that did something which may be undone."""
+        return self.entry.verb == "run.completed" and bool(self.entry.data.get("actions"))
 
 
 @require_safe
-def activity_list(request: HttpRequest) -> HttpResponse:
-    """List what happened, newest first, by who, what, on what, in which chain, or by words."""
-    wanted = {name: asked(request, name) for name in PARAMETERS}
-    slice_ = newest(_search(wanted), asked(request, "before"))
+def activity_list(request: Request) -> HttpResponse:
+    """List what happened, newest first, as far as it fits what is asked."""
+    wanted = _wanted(request)
+    found = trail.search(wanted, asked(request, "before"))
+    table = request.htmx and request.htmx.target == "activity-table"
     context = {
-        "rows": [(entry, leads.href_of(entry)) for entry in slice_.rows],
-        "page": slice_,
+        "days": _by_day(found.page.rows, request.user.get_username()),
+        "found": found,
+        "page": found.page,
         "asked": wanted,
-        "filtered": any(wanted.values()),
-        "kinds": KINDS,
+        "kinds": trail.KINDS,
+        "groups": trail.GROUPS,
+        "agents": sorted(fleet.all_agents()),
+        "people": [] if table else _people(),
+        "query": urlencode(wanted.fields()),
     }
     return page(request, "agency/activity_list.html", context, partials=["activity-table"])
 
 
-def _search(wanted: dict[str, str]) -> QuerySet[AuditEntry]:
-    entries = AuditEntry.objects.all()
-    if wanted["actor"] in AuditEntry.ActorKind.values:
-        entries = entries.filter(actor_kind=wanted["actor"])
-    if wanted["verb"]:
-        entries = entries.filter(verb__startswith=wanted["verb"])
-    if wanted["object"]:
-        kind, _, key = wanted["object"].partition("/")
-        entries = entries.filter(object_type=kind)
-        if key:
-            entries = entries.filter(object_id=key)
-    if wanted["correlation"]:
-        entries = entries.filter(correlation_id=_uuid(wanted["correlation"]))
-    if wanted["q"]:
-        entries = entries.filter(sentence__icontains=wanted["q"])
-    return entries
+@require_safe
+def export(request: HttpRequest, form: str) -> StreamingHttpResponse:
+    """Stream all that fits the filter as CSV or JSON Lines."""
+    response = StreamingHttpResponse(
+        _written(trail.chunks(_wanted(request)), form), content_type=FORMATS[form]
+    )
+    name = f"activity-{timezone.localdate():%Y-%m-%d}.{form}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
 
 
-def _uuid(text: str) -> uuid.UUID:
-    """Return the id, or one that nothing has."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return uuid.UUID(int=0)
+async def _written(pieces: Iterator[list[AuditEntry]], form: str) -> AsyncIterator[str]:
+    """Write piece by piece, each read in the request's own thread."""
+    if form == "csv":
+        yield trail.as_csv([], head=True)
+    write = trail.as_csv if form == "csv" else trail.as_lines
+    while (rows := await sync_to_async(_next)(pieces)) is not None:
+        yield write(rows)
+
+
+def _next(pieces: Iterator[list[AuditEntry]]) -> list[AuditEntry] | None:
+    return next(pieces, None)
+
+
+def _wanted(request: HttpRequest) -> trail.Wanted:
+    return trail.Wanted(**{name: asked(request, name) for name in trail.FIELDS})
+
+
+def _by_day(rows: list[AuditEntry], me: str) -> list[tuple[dt.date, list[Row]]]:
+    shown = (Row(row, telling.sentence(row, me), leads.href_of(row)) for row in rows)
+    days = itertools.groupby(shown, key=lambda row: timezone.localdate(row.entry.at))
+    return [(day, list(found)) for day, found in days]
+
+
+def _people() -> list[str]:
+    names = User.objects.filter(is_active=True).order_by("username")
+    return list(names.values_list("username", flat=True)[:PEOPLE_LISTED])

@@ -1,5 +1,6 @@
 """Alerts: what the operator should know, until acknowledged; and how they were told."""
 
+import itertools
 import uuid
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.views.decorators.http import require_POST, require_safe
 
 from control import alerts, notices
@@ -22,6 +24,7 @@ from integrations import notify
 OPEN_SHOWN = 100
 PUT_OFF_SHOWN = 50
 TRAIL_SHOWN = 12
+BRIEF = 160
 TEMPLATE = "control/alert_list.html"
 NEXT = {
     "/approvals/": "Look and decide",
@@ -40,6 +43,16 @@ class Row:
     alert: Alert
     trail: list[Notice]
     next_step: str
+
+    @property
+    def brief(self) -> str:
+        """The first line of what it says, as much as one takes in at a glance."""
+        return Truncator(self.alert.body.strip().partition("\n")[0]).chars(BRIEF)
+
+    @property
+    def cut(self) -> bool:
+        """Whether it says more than that."""
+        return self.brief != self.alert.body.strip()
 
     @property
     def trouble(self) -> Notice | None:
@@ -146,6 +159,18 @@ def _rows(severity: str) -> list[Row]:
     ]
 
 
+def _grouped(
+    rows: list[Row], filters: list[tuple[str, str, int, bool]]
+) -> list[tuple[str, str, int, list[Row]]]:
+    """Return severity, words, how many are open, and those shown, the gravest first."""
+    numbers = {label: number for _, label, number, _ in filters}
+    found = []
+    for severity, group in itertools.groupby(rows, key=lambda row: row.alert.severity):
+        label = str(Alert.Severity(severity).label)
+        found.append((severity, label, numbers.get(label, 0), list(group)))
+    return found
+
+
 def _next_step(url: str) -> str:
     return next((words for start, words in NEXT.items() if url.startswith(start)), "Open it")
 
@@ -153,13 +178,15 @@ def _next_step(url: str) -> str:
 def _render(request: Request, severity: str) -> HttpResponse:
     past = Alert.objects.exclude(acknowledged_at=None)
     filters = _filters(severity)
+    rows = _rows(severity)
     context = {
         "address": _address(severity),
         "severity": severity,
         "filters": filters,
         "total": next(number for _, _, number, current in filters if current),
         "upto": timezone.now().isoformat(),
-        "rows": _rows(severity),
+        "rows": rows,
+        "groups": _grouped(rows, filters),
         "put_off": Alert.objects.put_off().order_by("snoozed_until")[:PUT_OFF_SHOWN],
         "page": newest(past, asked(request, "before"), size=20),
         "snoozes": SNOOZES,

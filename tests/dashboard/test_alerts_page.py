@@ -40,9 +40,31 @@ def test_a_row_says_what_how_often_how_told_and_what_to_do(browser: Client, inbo
         )
     factories.work_off(ahead=True)
     page = text_of(browser.get(URL))
-    for words in ("It may have gone out", "The server hung up", "× 3", "Told 1 time", "Mail: sent"):
+    for words in ("It may have gone out", "The server hung up", "× 3", "told 1 time", "Mail: sent"):
         assert words in page
-    assert '<a class="button slim" href="/approvals/x/">Look and decide</a>' in page
+    assert 'href="/approvals/x/">Look and decide' in page
+
+
+def test_they_stand_under_their_severity_the_gravest_first(browser: Client) -> None:
+    many(2)
+    many(1, Alert.Severity.CRITICAL)
+    page = text_of(browser.get(URL))
+    critical, warning = page.index("Critical <small>1</small></h2>"), page.index("Trouble warning")
+    assert critical < page.index("Trouble critical 0") < warning
+    assert page.index("Warning <small>2</small></h2>") < warning
+
+
+def test_a_long_message_is_cut_at_a_glance_and_whole_on_demand(browser: Client) -> None:
+    alerts.raise_alert("a", "A job gave up", body="First line\n\nWhat to do about it")
+    page = text_of(browser.get(URL))
+    assert '<p class="soft">First line</p>' in page
+    assert "What to do about it</p>" in page
+
+
+def test_the_overview_leads_to_the_very_alert(browser: Client) -> None:
+    alert = alerts.raise_alert("a", "A job gave up")
+    assert f'href="/alerts/#alert-{alert.pk}"' in text_of(browser.get("/"))
+    assert f'id="alert-{alert.pk}"' in text_of(browser.get(URL))
 
 
 def test_a_channel_that_fails_is_named(browser: Client, settings: Settings) -> None:
