@@ -1,0 +1,76 @@
+"""Fills an empty house with made-up history, to look at and to measure: `manage.py seed`."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import connections, transaction
+from django.utils import timezone
+
+from agency.models import Client
+from agents.seed import around, people, stories
+from jobs import depth
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything."""
+
+    clients: int
+    leads: int
+    waiting: int
+    jobs: int
+    """All jobs, those of the leads' stories among them."""
+    parked: int
+    """Jobs that wait: scheduled far ahead, or held by a switch."""
+    alerts: int
+    open_alerts: int
+
+
+SCALES = {
+    "small": Scale(3, 64, 12, 400, 30, 24, 3),
+    "large": Scale(500, 100_000, 320, 1_000_000, 120_000, 2_000, 7),
+}
+
+
+def fill(scale: Scale, seed: str, user: User, say: Callable[[str], None]) -> None:
+    """Write everything in one transaction: all of it, or after a failure nothing."""
+    rng = random.Random(seed)  # noqa: S311 - the same seed, the same rows
+    now = timezone.now()
+    # A commit of its own: a new day locks the archive.
+    around.archive_days(now)
+    with transaction.atomic():
+        around.configs_of_the_fleet(now, user)
+        made = people.clients(rng, scale.clients, Client.objects.count())
+        clients = [client.pk for client in Client.objects.bulk_create(made)]
+        say(f"{len(clients):,} clients")
+        plan = stories.plan(rng, scale.leads, scale.waiting, now)
+        player = stories.Player(rng, user, clients, now)
+        # All before the first row is written: nobody has counted the rows yet, so queries are slow.
+        say(f"{player.rehearse(plan)} different stories")
+        pace = Pace(say, "leads, with all that came of them", scale.leads)
+        player.play(plan, pace.at)
+        around.alerts(rng, now, scale.alerts, scale.open_alerts, user)
+        say(f"{scale.alerts:,} alerts, {scale.open_alerts} of them open")
+        written = around.jobs(rng, now, scale.jobs, scale.parked, clients)
+        say(f"{written:,} jobs in all, {scale.parked:,} of them waiting")
+        around.tallies(rng, now)
+    depth.measure()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)" if scale.leads > 1_000 else "ANALYZE")
+
+
+class Pace:
+    """Says how far it is, at most every few seconds."""
+
+    def __init__(self, say: Callable[[str], None], what: str, total: int) -> None:
+        self.say, self.what, self.total = say, what, total
+        self.started = self.said = time.monotonic()
+
+    def at(self, count: int) -> None:
+        now = time.monotonic()
+        if count == self.total or now - self.said > 5:
+            self.said = now
+            self.say(f"{count:,} of {self.total:,} {self.what}, {now - self.started:.0f} s")
