@@ -1,12 +1,14 @@
-"""Live updates: a change names its topics, browsers re-fetch what they show of them.
+"""Live updates: a change names its topics, open pages get anew what they show of them.
 
-A topic is only a hint that something changed; permissions are checked when the page is fetched.
-Losing one costs a stale page until the next, never a lost change.
+A topic is only a hint that something changed; permissions are checked when a part is rendered and
+when it is pushed. Losing one costs a stale page until the next, never a lost change.
 """
 
 import asyncio
 import logging
 import threading
+import time
+import uuid
 
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -15,12 +17,18 @@ from agency import loop
 
 GROUP = "live"
 COALESCE_SECONDS = 0.15
+"""What changes within so long of the last message goes out as one."""
+
+TOGETHER_SECONDS = 0.01
+"""One transaction names its topics in several hooks, one after the other."""
+
 SEND_TIMEOUT_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _pending: set[str] = set()
 _scheduled = False
+_sent_at = 0.0
 
 
 def broadcast(*topics: str) -> None:
@@ -39,16 +47,18 @@ def _queue(topics: tuple[str, ...]) -> None:
 
 
 async def _flush() -> None:
-    global _scheduled
-    await asyncio.sleep(COALESCE_SECONDS)
+    global _scheduled, _sent_at
+    ready = _sent_at + COALESCE_SECONDS - time.monotonic()
+    await asyncio.sleep(max(TOGETHER_SECONDS, ready))
     with _lock:
+        _sent_at = time.monotonic()
         topics = sorted(_pending)
         _pending.clear()
         _scheduled = False
     layer = get_channel_layer()
     if layer is None:
         return
-    message = {"type": "live.topics", "topics": topics}
+    message = {"type": "live.topics", "topics": topics, "change": uuid.uuid4().hex}
     try:
         await asyncio.wait_for(layer.group_send(GROUP, message), SEND_TIMEOUT_SECONDS)
     except (OSError, TimeoutError, ConnectionError) as error:

@@ -266,7 +266,8 @@ if EMBEDDED_VALKEY:
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "live"},
+        # A page's socket asks for five seconds at a time, which is no reason to give it up.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}], "prefix": "live"},
     }
 }
 

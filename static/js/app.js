@@ -1,27 +1,50 @@
 "use strict";
 
 /* The pages work without this file; with it they are live, keyboard-driven and never lose a draft.
-   A topic from the socket becomes a `live:<topic>` event on <body>; partials listen for theirs and
-   fetch themselves again. `live:refresh` is for everybody: after a lost connection, or a wait. */
+   The socket is told which live parts the page shows and brings those that changed; what it cannot
+   bring fetches itself: a topic becomes a `live:<topic>` event on <body>, and parts listen for theirs.
+   `live:refresh` is for everybody: after a lost connection, or a wait. */
 
 const body = document.body;
 const RETRY_MS = [250, 500, 1000, 2000, 5000, 10000];
 
 // Live connection
 
+const OFFLINE_AFTER = 4;
 const connection = document.getElementById("connection");
 const missed = new Set();
 let retries = 0;
-let wasLost = false;
+let lostAt = null;
 let socket = null;
 
+function connectionWords(state) {
+  if (state === "live") {
+    return "Live";
+  }
+  if (state === "lost") {
+    return "Reconnecting…";
+  }
+  const since = lostAt.toLocaleTimeString([], { timeStyle: "short", hourCycle: "h23" });
+  return `Offline: this page is as of ${since}`;
+}
+
 function showConnection(state) {
+  if (state !== "live") {
+    // From the first loss on; a page that loads need not announce that it is live.
+    connection.setAttribute("role", "status");
+  }
   connection.hidden = false;
   connection.dataset.state = state;
-  connection.querySelector("[data-word]").textContent =
-    state === "live" ? "Live" : "Reconnecting…";
-  connection.querySelector(".dot").dataset.tone = state === "live" ? "ok" : "off";
+  connection.querySelector(".dot").dataset.tone = { live: "ok", lost: "off" }[state] ?? "warn";
+  const word = connection.querySelector("[data-word]");
+  const words = connectionWords(state);
+  if (word.textContent !== words) {
+    word.textContent = words;
+  }
 }
+
+const brought = new Set();
+const again = new Set();
 
 function announce(topics) {
   if (document.hidden) {
@@ -31,31 +54,107 @@ function announce(topics) {
   topics.forEach((topic) => htmx.trigger(body, `live:${topic}`));
 }
 
+function showing() {
+  const live = document.hidden ? [] : document.querySelectorAll("[id][hx-get][hx-trigger*='live:']");
+  return [...live].map((element) => ({
+    id: element.id,
+    url: element.getAttribute("hx-get"),
+    topics: [...element.getAttribute("hx-trigger").matchAll(/live:([\w:.-]+)/g)].map((m) => m[1]),
+  }));
+}
+
+let told = "";
+
+function tell() {
+  const shows = JSON.stringify({ shows: showing() });
+  if (socket?.readyState === WebSocket.OPEN && shows !== told) {
+    told = shows;
+    socket.send(shows);
+  }
+}
+
+function bring({ id, url, html }) {
+  const target = document.getElementById(id);
+  if (document.hidden || target?.getAttribute("hx-get") !== url) {
+    return;
+  }
+  if (target.classList.contains("htmx-request")) {
+    // Its own request would answer an element that is gone, and may know less: ask once more.
+    again.add(id);
+    return;
+  }
+  const text = html.replaceAll('name="csrfmiddlewaretoken" value="', `$&${csrfToken()}`);
+  const requestConfig = { triggeringEvent: new Event("live:brought") };
+  const detail = { target, elt: target, requestConfig, serverResponse: text, shouldSwap: true };
+  brought.add(id);
+  if (htmx.trigger(target, "htmx:beforeSwap", detail) && detail.shouldSwap) {
+    htmx.swap(target, text, { swapStyle: "outerHTML" }, { eventInfo: detail });
+  }
+}
+
+function csrfToken() {
+  return document.querySelector("[name=csrfmiddlewaretoken]").value;
+}
+
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (again.delete(detail.target.id)) {
+    announce(["refresh"]);
+  }
+});
+
+function receive({ topics, pushed, ...part }) {
+  if (topics) {
+    announce(topics);
+    brought.clear();
+  } else {
+    bring(part);
+  }
+}
+
 function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/live/`);
   socket.addEventListener("open", () => {
     retries = 0;
     showConnection("live");
-    if (wasLost) {
+    told = "";
+    tell();
+    if (lostAt) {
       announce(["refresh"]);
     }
-    wasLost = false;
+    lostAt = null;
   });
-  socket.addEventListener("message", (event) => announce(JSON.parse(event.data).topics));
+  socket.addEventListener("message", (event) => receive(JSON.parse(event.data)));
   socket.addEventListener("close", (event) => {
     if (event.code === 4401) {
       location.reload();
       return;
     }
-    wasLost = true;
-    showConnection("lost");
+    lostAt ??= new Date();
+    showConnection(!navigator.onLine || retries >= OFFLINE_AFTER ? "offline" : "lost");
     const wait = RETRY_MS[Math.min(retries, RETRY_MS.length - 1)];
     retries += 1;
     setTimeout(connect, wait * (0.5 + Math.random()));
   });
 }
 
+addEventListener("offline", () => {
+  lostAt ??= new Date();
+  showConnection("offline");
+});
+
+addEventListener("online", () => {
+  retries = 0;
+  if (socket.readyState === WebSocket.OPEN) {
+    lostAt = null;
+    showConnection("live");
+    announce(["refresh"]);
+  } else {
+    showConnection("lost");
+  }
+});
+
 document.addEventListener("visibilitychange", () => {
+  tell();
   if (!document.hidden && missed.size) {
     const topics = [...missed];
     missed.clear();
@@ -68,7 +167,7 @@ document.addEventListener("visibilitychange", () => {
 function isBusy(element) {
   const typing = document.activeElement;
   return Boolean(
-    element.querySelector("[data-dirty], :popover-open") ||
+    element.querySelector("[data-dirty], [data-busy], :popover-open") ||
       (element.contains(typing) && typing.matches("textarea, input:not([type=hidden])")),
   );
 }
@@ -112,12 +211,30 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   }
 });
 
+body.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  if (isLive(requestConfig) && brought.has(elt.id)) {
+    event.preventDefault();
+  }
+});
+
+body.addEventListener("htmx:afterSettle", tell);
 body.addEventListener("focusout", catchUpLater);
 document.addEventListener("toggle", catchUpLater, true);
 
 // Swaps keep scroll positions and open disclosures, and show what is new
 
-const kept = { scroll: new Map(), open: new Set(), rows: null };
+const kept = { scroll: new Map(), open: new Set(), rows: null, focus: "" };
+
+// What tells a focused link or control from the others, where it has no id for htmx to find it by.
+function likeOf(element) {
+  if (element.id) {
+    return "";
+  }
+  const marks = ["href", "name", "value", "data-key", "aria-label"].filter((name) => element.hasAttribute(name));
+  const form = element.form?.hasAttribute("action") ? `form[action="${CSS.escape(element.form.getAttribute("action"))}"] ` : "";
+  return form + element.localName + marks.map((name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`).join("");
+}
 
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const { target } = detail;
@@ -129,6 +246,8 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   kept.rows = isLive(detail.requestConfig)
     ? new Set([...target.querySelectorAll("[data-row]")].map(({ dataset }) => dataset.row))
     : null;
+  const focused = document.activeElement;
+  kept.focus = isLive(detail.requestConfig) && target.contains(focused) ? likeOf(focused) : "";
 });
 
 body.addEventListener("htmx:afterSwap", ({ detail }) => {
@@ -141,6 +260,9 @@ body.addEventListener("htmx:afterSwap", ({ detail }) => {
   });
   kept.scroll.clear();
   kept.open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+  if (kept.focus && document.activeElement === body) {
+    target.querySelector(kept.focus)?.focus({ preventScroll: true });
+  }
   if (kept.rows) {
     target.querySelectorAll("[data-row]").forEach((row) => {
       row.classList.toggle("arrives", !kept.rows.has(row.dataset.row));
@@ -287,9 +409,17 @@ function tick() {
 }
 
 function countDown() {
+  const stopped = document.getElementById("status").hasAttribute("data-stopped");
   document.querySelectorAll("time[data-until]").forEach((element) => {
+    if (stopped) {
+      element.textContent = "once everything runs again";
+      return;
+    }
     const left = Math.ceil((Date.parse(element.dateTime) - Date.now()) / 1000);
     element.textContent = left > 0 ? `in ${left} s` : "now";
+    if (left < -2) {
+      element.closest(".toast")?.remove();
+    }
   });
 }
 
@@ -310,12 +440,23 @@ body.addEventListener("htmx:load", showNeeds);
 // Keyboard: any control says its own key in data-key; g and a letter goes to a page
 
 const keysDialog = document.getElementById("keys");
-const keysSwitch = document.getElementById("keys-on");
 let going = false;
 
-keysSwitch.checked = localStorage.getItem("keys") !== "off";
-keysSwitch.addEventListener("change", () => {
-  localStorage.setItem("keys", keysSwitch.checked ? "on" : "off");
+function keysAreOn() {
+  return localStorage.getItem("keys") !== "off";
+}
+
+function showKeysSwitch() {
+  document.querySelectorAll("[data-keys-on]").forEach((box) => {
+    box.checked = keysAreOn();
+  });
+}
+
+body.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-keys-on]")) {
+    localStorage.setItem("keys", target.checked ? "on" : "off");
+    showKeysSwitch();
+  }
 });
 
 function press(selector) {
@@ -354,7 +495,7 @@ document.addEventListener("keydown", (event) => {
     keysDialog.showModal();
     return;
   }
-  if (!keysSwitch.checked) {
+  if (!keysAreOn()) {
     return;
   }
   if (going) {
@@ -378,7 +519,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+showKeysSwitch();
 fade();
 tick();
 countDown();
