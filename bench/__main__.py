@@ -32,6 +32,11 @@ class Size:
     pickups: int
     crowd: int
     leads: int
+    decisions: int
+    browsers: int
+    changes: int
+    seed: str
+    views: int
     connections: tuple[int, ...]
     seconds: float
 
@@ -46,6 +51,11 @@ FULL = Size(
     pickups=100,
     crowd=100_000,
     leads=100,
+    decisions=60,
+    browsers=50,
+    changes=30,
+    seed="large",
+    views=20,
     connections=(1, 8, 32),
     seconds=3,
 )
@@ -59,6 +69,11 @@ QUICK = Size(
     pickups=30,
     crowd=100_000,
     leads=30,
+    decisions=30,
+    browsers=50,
+    changes=10,
+    seed="small",
+    views=5,
     connections=(1, 8, 32),
     seconds=1.5,
 )
@@ -72,6 +87,11 @@ SMOKE = Size(
     pickups=3,
     crowd=500,
     leads=3,
+    decisions=4,
+    browsers=3,
+    changes=2,
+    seed="small",
+    views=1,
     connections=(2,),
     seconds=0.3,
 )
@@ -83,6 +103,7 @@ def main() -> None:
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--quick", action="store_true")
     how_much.add_argument("--smoke", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=list(STEPS), help="keep the other numbers")
     parser.add_argument("--to", type=Path, default=RESULTS, help="where the numbers go")
     options = parser.parse_args()
     size = SMOKE if options.smoke else QUICK if options.quick else FULL
@@ -90,18 +111,21 @@ def main() -> None:
     os.environ["JOBS_KEEP_SECONDS"] = "0"
     started = time.monotonic()
     with house():
-        results = measure(size)
+        results = measure(size, options.only)
     results.say(f"{time.monotonic() - started:.0f} s in all")
     options.to.write_text(json.dumps(results.found, indent=1) + "\n")
     if not options.smoke:
         write(results, quick=options.quick)
 
 
-def measure(size: Size) -> Results:
-    """Return everything measured."""
+def measure(size: Size, only: list[str] | None) -> Results:
+    """Return everything measured, or what was found before with some of it measured again."""
     results = Results()
-    for step in (_throughput, _claims, _waits, _intake):
-        step(size, results)
+    if only:
+        results.found.update(json.loads(RESULTS.read_text()))
+        results.again = True
+    for name in only or STEPS:
+        STEPS[name](size, results)
     return results
 
 
@@ -154,6 +178,54 @@ def _waits(size: Size, results: Results) -> None:
         results.add(f"{name}_p99_s", "s", percentile(values, 0.99))
 
 
+def _cockpit(size: Size, results: Results) -> None:
+    from bench import cockpit, throughput, workers
+    from bench.latency import percentile
+
+    throughput.empty_tables()
+    # With the mailbox: approved mail that cannot leave would stop the channel.
+    with workers.running(*workers.everybody(mailbox=True)):
+        wait_for_web()
+        cockpit.drafts(size.decisions + 5)
+        cockpit.decision_milliseconds(5)  # what the first requests have to load is not measured
+        times = cockpit.decision_milliseconds(size.decisions)
+        results.add("cockpit_decision_ms_p95", "ms", percentile(times, 0.95))
+        results.add("cockpit_decision_ms_max", "ms", max(times))
+        seconds = cockpit.thirty_by_keyboard(30 if size.decisions >= 30 else 3)
+        if seconds is not None:
+            results.add("cockpit_30_s", "s", seconds)
+
+
+def _live(size: Size, results: Results) -> None:
+    from django.conf import settings
+
+    from bench import cockpit, live, throughput, workers
+    from bench.latency import percentile
+
+    throughput.empty_tables()
+    with workers.running(*workers.everybody(mailbox=True)):
+        wait_for_web()
+        cockpit.drafts(size.changes + 5)
+        waits = live.measure(settings.PORT, size.browsers, size.changes)
+    for share in (50, 95):
+        results.add(f"live_seen_ms_p{share}", "ms", percentile(waits, share / 100))
+
+
+def _pages(size: Size, results: Results) -> None:
+    from django.core.management import call_command
+
+    from bench import pages, throughput
+
+    throughput.empty_tables()
+    call_command("seed", scale=size.seed, add=True, verbosity=0)
+    throughput.vacuum()
+    with web() as port:
+        found = pages.measure(port, size.views)
+    for name, took in found.items():
+        results.add(f"page_{name}_ms_p95", "ms", took)
+    results.add("page_slowest_ms_p95", "ms", max(found.values()))
+
+
 def _intake(size: Size, results: Results) -> None:
     from jobs import endpoints
 
@@ -166,6 +238,18 @@ def _intake(size: Size, results: Results) -> None:
         for key, name in (("intake", "intake"), ("empty", "empty_view"), ("commit", "commit")):
             for value in row[key]["runs"]:
                 results.add(f"{name}_per_s_{connections}", "1/s", value)
+
+
+STEPS = {
+    "throughput": _throughput,
+    "claims": _claims,
+    "waits": _waits,
+    "cockpit": _cockpit,
+    "live": _live,
+    "intake": _intake,
+    "pages": _pages,
+}
+"""In this order: what fills the database comes last."""
 
 
 if __name__ == "__main__":

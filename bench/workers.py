@@ -22,9 +22,9 @@ def clock() -> list[Child]:
     return [child for child in run.children() if child.name in {"worker-clock", "beat"}]
 
 
-def everybody() -> list[Child]:
-    """Return all that `make run` runs, but for the sandbox's mailbox."""
-    return [child for child in run.children() if child.name != "mailbox"]
+def everybody(*, mailbox: bool = False) -> list[Child]:
+    """Return all that `make run` runs; the sandbox's mailbox only where mail is sent."""
+    return [child for child in run.children() if mailbox or child.name != "mailbox"]
 
 
 @contextmanager

@@ -13,6 +13,9 @@ WANTED = (
     *("jobs_noop_per_s", "celery_noop_per_s", "procrastinate_noop_per_s", "enqueue_bulk_per_s"),
     *("claim_ms_1k", "pickup_ms_p50", "pickup_backlog_ms_p99", "fair_wait_s", "memory_web_mb"),
     *("lead_to_draft_p99_s", "lead_to_draft_backlog_p99_s"),
+    "cockpit_decision_ms_p95",
+    "live_seen_ms_p95",
+    "page_slowest_ms_p95",
     *("intake_per_s_2", "empty_view_per_s_2", "commit_per_s_2"),
 )
 

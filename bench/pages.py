@@ -1,0 +1,108 @@
+"""How long each page takes on a large data set, over a kept-alive connection to the web server.
+
+`python -m bench.pages [rounds]` measures the house that the settings point at, as `make run` or
+`manage.py seed` left it, and prints one line a page.
+"""
+
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from django.urls import URLPattern, reverse
+
+from bench.browser import Browser
+
+MORE = {
+    "approval-list": ({"show": "snoozed"},),
+    "pipeline-table": ({"q": "plumb"}, {"q": "zzzz"}),
+    "find": ({"q": "plumb"}, {"q": "zzzz"}),
+    "lead-list": ({"q": "plumb"}, {"q": "zzzz"}, {"status": "review"}, {"status": "won"}),
+    "activity-list": ({"q": "rejected"}, {"q": "zzzz"}, {"actor": "user"}, {"verb": "run.failed"}),
+    "job-list": (
+        {"status": "discarded"},
+        {"status": "held"},
+        {"kind": "control.execute"},
+        {"lane": "bulk"},
+    ),
+}
+"""What else is asked of a page than it all."""
+
+SKIPPED = {
+    *("login-link", "logout", "login", "metrics", "healthz", "readyz"),
+    *("pipeline-export", "activity-csv", "activity-jsonl"),
+}
+
+
+def addresses() -> dict[str, str]:
+    """Return the address of every page by name, with something typical to show."""
+    from dashboard.urls import urlpatterns
+
+    keys = dict(_keys())
+    found: dict[str, str] = {}
+    for pattern in urlpatterns:
+        name = str(getattr(pattern, "name", ""))
+        if not isinstance(pattern, URLPattern) or not name or name in SKIPPED:
+            continue
+        wanted = [*pattern.pattern.converters]
+        args = keys.get(name, ["qualifier"] if wanted == ["name"] else [])
+        if len(args) != len(wanted):
+            continue
+        found[name] = reverse(name, args=args)
+        for number, query in enumerate(MORE.get(name, ()), 1):
+            found[f"{name}_{number}"] = f"{found[name]}?{urlencode(query)}"
+    return found
+
+
+def _keys() -> Iterator[tuple[str, list[object]]]:
+    """Give what pages about one thing are about."""
+    from agency.models import Client
+    from agents.models import Run
+    from control.models import Action
+    from jobs.models import Job
+    from pipeline.models import Lead
+
+    waiting = Action.objects.filter(status="waiting").latest("created_at")
+    answered = Lead.objects.exclude(answered_at=None).latest("received_at")
+    served = Lead.objects.exclude(client=None).latest("received_at").client
+    yield "approval-detail", [waiting.pk]
+    yield "lead-detail", [answered.pk]
+    yield "client-detail", [(served or Client.objects.earliest("pk")).slug]
+    yield "config-detail", ["qualifier", 2]
+    yield "run-detail", [Run.objects.filter(calls__gt=0).latest("started_at").pk]
+    yield "job-detail", [Job.objects.filter(kind="control.execute").latest("pk").pk]
+
+
+def measure(port: int, rounds: int) -> dict[str, float]:
+    """Return the p95 in milliseconds of every page that can be had by GET, taken in turns."""
+    from bench.latency import percentile
+
+    browser = Browser(port)
+    pages = {}
+    for name, url in addresses().items():
+        status, _, _ = browser.get(url)
+        if status == 200:
+            pages[name] = url
+        elif status not in (302, 405):
+            raise RuntimeError(f"{url} was answered {status}")
+    times: dict[str, list[float]] = {name: [] for name in pages}
+    for _ in range(rounds):
+        for name, url in pages.items():
+            times[name].append(browser.get(url)[2])
+    return {name: percentile(values, 0.95) for name, values in times.items()}
+
+
+def main() -> None:
+    """Measure the house that runs."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    found = measure(settings.PORT, rounds)
+    for name, took in sorted(found.items(), key=lambda pair: -pair[1]):
+        sys.stdout.write(f"{name:30} {took:9.1f} ms\n")
+
+
+if __name__ == "__main__":
+    main()
