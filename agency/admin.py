@@ -8,7 +8,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from agency import audit
-from agency.models import AgencyProfile, AuditEntry, AuditSeal, AuditUnsealed, Client
+from agency.models import AgencyProfile, AuditEntry, AuditSeal, AuditUnsealed, Client, LastLook
 
 M = TypeVar("M", bound=models.Model)
 
@@ -107,3 +107,9 @@ class AuditSealAdmin(History[AuditSeal]):
 class AuditUnsealedAdmin(History[AuditUnsealed]):
     list_display = ("entry",)
     ordering = ("-entry",)
+
+
+@admin.register(LastLook)
+class LastLookAdmin(History[LastLook]):
+    list_display = ("user", "at", "since")
+    list_select_related = ("user",)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -67,6 +68,15 @@ class AgencyProfile(models.Model):
     is_sample = models.BooleanField(
         default=True, help_text="Still the sample data: fine for the sandbox, refused by real mail."
     )
+    setup_done = ArrayField(
+        models.CharField(max_length=20),
+        default=list,
+        blank=True,
+        help_text="The steps of the first run that were saved.",
+    )
+    setup_closed_at = models.DateTimeField(
+        null=True, blank=True, help_text="The first run was finished or skipped."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -88,6 +98,19 @@ class AgencyProfile(models.Model):
             id=1, defaults={"operator_email": settings.OPERATOR_EMAIL}
         )
         return profile
+
+
+class LastLook(models.Model):
+    """When an operator last opened the overview, and since when it tells what happened."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="last_look"
+    )
+    at = models.DateTimeField(help_text="The last time it was opened.")
+    since = models.DateTimeField(help_text="The last time it was opened before an absence.")
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.since:%Y-%m-%d %H:%M}"
 
 
 class AuditEntry(models.Model):
@@ -114,6 +137,12 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["object_type", "object_id", "id"]),
             models.Index(fields=["correlation_id"]),
+            models.Index(fields=["at", "id"], name="agency_auditentry_day"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(actor_kind="user"),
+                name="agency_auditentry_people",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,13 +2,13 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
 
-from agency.models import AgencyProfile
-from agency.zones import validate_timezone
+from agency.models import Client
 from agents import fleet
 from control import kinds
 from control.models import Alert, KillSwitch
@@ -16,7 +16,23 @@ from pipeline.models import Lead
 
 REASON = {"rows": 3, "placeholder": "In a few words; it is shown wherever this has an effect."}
 SNOOZES = [("1h", "1 hour"), ("tomorrow", "Tomorrow, 9:00")]
-REJECTIONS = ["Wrong facts", "Wrong tone", "Not a fit", "Handled already"]
+MOST_CLIENTS = 500
+DELAYS = [
+    ("1h", "1 hour"),
+    ("afternoon", "This afternoon, 14:00"),
+    ("tomorrow", "Tomorrow, 9:00"),
+    ("monday", "Monday, 9:00"),
+]
+AFTERNOON, MORNING = 14, 9
+REJECTIONS = ["Wrong facts", "Wrong tone", "Not a fit", "Too long", "Bad timing", "Handled already"]
+NOTES = [
+    "Shorter",
+    "Warmer",
+    "More concrete",
+    "Answer their question first",
+    "Offer two times",
+    "No sales talk",
+]
 
 
 class StopForm(forms.Form):
@@ -33,44 +49,39 @@ class ResumeForm(forms.Form):
     backlog = forms.ChoiceField(choices=[("run", "Run it"), ("discard", "Discard it")])
 
 
+def stoppable() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield what a switch can stop, by kind: its tag and its name."""
+    scope = KillSwitch.Scope
+    agents = sorted(fleet.all_agents())
+    yield "An agent", [(f"{scope.AGENT}:{name}", name.capitalize()) for name in agents]
+    known = [kinds.get(name) for name in kinds.names()]
+    channels = sorted({kind.channel for kind in known} - {""})
+    yield "A channel", [(f"{scope.CHANNEL}:{name}", name.capitalize()) for name in channels]
+    yield "A kind of action", [(f"{scope.KIND}:{kind.name}", kind.label) for kind in known]
+    clients = Client.objects.values_list("pk", "name")[:MOST_CLIENTS]
+    if clients:
+        yield "A client", [(f"{scope.CLIENT}:{pk}", name) for pk, name in clients]
+
+
 class SwitchForm(forms.Form):
     """Stop a part of the house."""
 
-    scope = forms.ChoiceField(
-        choices=[
-            (KillSwitch.Scope.AGENT, "An agent"),
-            (KillSwitch.Scope.CHANNEL, "A channel"),
-            (KillSwitch.Scope.KIND, "A kind of action"),
-            (KillSwitch.Scope.CLIENT, "A client"),
-        ],
+    what = forms.ChoiceField(
+        choices=lambda: [("", "Choose"), *stoppable()],
         label="Stop",
+        error_messages={
+            "required": "Choose what to stop.",
+            "invalid_choice": "There is no “%(value)s”; a switch for it would stop nothing.",
+        },
     )
-    value = forms.CharField(
-        max_length=100,
-        label="Which",
-        help_text="qualifier, email, reply_to_lead, a client’s number",
+    reason = forms.CharField(
+        max_length=500, label="Why", help_text="It is shown wherever this has an effect."
     )
-    reason = forms.CharField(max_length=500, label="Why")
 
-    def clean(self) -> dict[str, Any]:
-        """Refuse a name that nothing has: such a switch would stop nothing."""
-        cleaned = super().clean() or {}
-        scope, value = cleaned.get("scope"), cleaned.get("value", "").strip().lower()
-        known: list[str] | None = None
-        if scope == KillSwitch.Scope.AGENT:
-            known = sorted(fleet.all_agents())
-        elif scope == KillSwitch.Scope.KIND:
-            known = kinds.names()
-        elif scope == KillSwitch.Scope.CHANNEL:
-            known = sorted({kinds.get(name).channel for name in kinds.names()} - {""})
-        elif scope == KillSwitch.Scope.CLIENT and value and not value.isdecimal():
-            self.add_error("value", "A client is named by its number.")
-        if known is not None and value and value not in known:
-            self.add_error(
-                "value", f"There is no “{value}”; there is {', '.join(known) or 'none'}."
-            )
-        cleaned["value"] = value
-        return cleaned
+    def scope(self) -> tuple[str, str]:
+        """Return the scope of the switch and its value."""
+        scope, _, value = self.cleaned_data["what"].partition(":")
+        return scope, value
 
 
 class ReasonForm(forms.Form):
@@ -98,22 +109,65 @@ class RejectForm(forms.Form):
 
 
 class NoteForm(forms.Form):
-    """What the agent should do differently."""
+    """What the agent should do differently: a quick note, some words, or both."""
 
-    note = forms.CharField(max_length=2000, label="Note")
+    quick = forms.ChoiceField(choices=[(note, note) for note in NOTES], required=False)
+    note = forms.CharField(max_length=2000, required=False, label="Note")
+
+    def clean(self) -> dict[str, Any]:
+        """Join both into one note; one of them is needed."""
+        cleaned = super().clean() or {}
+        parts = [cleaned.get("quick"), (cleaned.get("note") or "").strip()]
+        cleaned["note"] = ". ".join(part for part in parts if part)
+        if not cleaned["note"]:
+            self.add_error("note", "Say what should be different, or pick a note.")
+        return cleaned
 
 
 class SnoozeForm(forms.Form):
-    """Until when an action should stay out of sight."""
+    """Until when an alert should stay out of sight."""
 
     until = forms.ChoiceField(choices=SNOOZES)
 
     def moment(self) -> dt.datetime:
         """Return the chosen moment, counted from now in the operator's zone."""
-        if self.cleaned_data["until"] == "1h":
-            return timezone.now() + dt.timedelta(hours=1)
-        tomorrow = timezone.localtime() + dt.timedelta(days=1)
-        return tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
+        return delayed_until(self.cleaned_data["until"])
+
+
+class DelayForm(forms.Form):
+    """Until when an action should stay out of sight."""
+
+    until = forms.ChoiceField(choices=[*DELAYS, ("at", "At")])
+    at = forms.DateTimeField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a moment that is not ahead."""
+        cleaned = super().clean() or {}
+        if cleaned.get("until") == "at" and not cleaned.get("at"):
+            if "at" not in self.errors:
+                self.add_error("at", "Say until when.")
+        elif "until" in cleaned and self.moment() <= timezone.now():
+            self.add_error("until", "That is over already; pick a later time.")
+        return cleaned
+
+    def moment(self) -> dt.datetime:
+        """Return the chosen moment, in the operator's zone."""
+        until = self.cleaned_data["until"]
+        if until == "at":
+            at: dt.datetime = self.cleaned_data["at"]
+            return at
+        return delayed_until(until)
+
+
+def delayed_until(until: str) -> dt.datetime:
+    """Return when a choice of the snooze sheet ends, counted from now in the operator's zone."""
+    if until == "1h":
+        return timezone.now() + dt.timedelta(hours=1)
+    today = timezone.localtime()
+    days = {"afternoon": 0, "tomorrow": 1, "monday": 7 - today.weekday()}[until]
+    hour = AFTERNOON if until == "afternoon" else MORNING
+    day = today.date() + dt.timedelta(days=days)
+    return timezone.make_aware(dt.datetime.combine(day, dt.time(hour)))
 
 
 class AcknowledgeAllForm(forms.Form):
@@ -171,6 +225,46 @@ class ConfigForm(forms.Form):
         return _json_object(self.cleaned_data["settings"])
 
 
+class TightenForm(forms.Form):
+    """Have a kind of action ask, or forbid it."""
+
+    level = forms.ChoiceField(choices=[("ask", "Ask me"), ("forbid", "Forbid")])
+    reason = forms.CharField(max_length=200, label="Why")
+
+
+class RangeForm(forms.Form):
+    """From when to when; `last` counts back from now."""
+
+    QUICK: ClassVar = [("1", "Last hour"), ("24", "Last 24 hours"), ("168", "Last 7 days")]
+
+    last = forms.ChoiceField(choices=QUICK, required=False)
+    since = forms.DateTimeField(required=False, label="From")
+    until = forms.DateTimeField(required=False, label="Up to", help_text="Empty: until now.")
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for one of the two, in order."""
+        cleaned = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if not self.errors and not since and not cleaned.get("last"):
+            self.add_error("since", "Say from when on.")
+        if since and until and until <= since:
+            self.add_error("until", "This is before the start.")
+        return cleaned
+
+    def span(self) -> tuple[dt.datetime, dt.datetime]:
+        """Return the moments it means."""
+        until = self.cleaned_data["until"] or timezone.now()
+        hours = self.cleaned_data["last"]
+        since = self.cleaned_data["since"] or until - dt.timedelta(hours=int(hours))
+        return since, until
+
+
+class FromStepForm(forms.Form):
+    """From which step on a replay decides anew; empty is from the start."""
+
+    from_step = forms.IntegerField(min_value=1, max_value=1_000, required=False)
+
+
 class ReplayForm(forms.Form):
     """The input of a replay, as JSON."""
 
@@ -196,75 +290,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise forms.ValidationError("Must be an object: {…}.")
     return found
-
-
-class ProfileForm(forms.ModelForm[AgencyProfile]):
-    """Who the agency is. Lists are written one a line."""
-
-    industries = forms.CharField(required=False, help_text="One a line.")
-    sizes = forms.CharField(required=False, help_text="One a line: 1-10, 11-50, …")
-    places = forms.CharField(required=False, help_text="One a line.")
-    keywords = forms.CharField(required=False, help_text="Words that speak for a fit. One a line.")
-    exclusions = forms.CharField(required=False, help_text="Words that rule one out. One a line.")
-
-    LISTS: ClassVar = ("industries", "sizes", "places", "keywords", "exclusions")
-
-    class Meta:
-        model = AgencyProfile
-        fields: ClassVar = [
-            "name",
-            "website",
-            "sender_name",
-            "sender_email",
-            "reply_to",
-            "postal_address",
-            "booking_url",
-            "operator_email",
-            "timezone",
-            "undo_send_seconds",
-        ]
-        labels: ClassVar = {
-            "name": "Agency",
-            "sender_name": "Sender’s name",
-            "sender_email": "Sender’s address",
-            "reply_to": "Replies go to",
-            "booking_url": "Booking link",
-            "operator_email": "Your address",
-            "timezone": "Your time zone",
-            "undo_send_seconds": "Undo-send, seconds",
-        }
-        help_texts: ClassVar = {
-            "reply_to": "Empty: to the sender’s address.",
-            "postal_address": "Stands under every mail; the law wants it there.",
-            "booking_url": "Goes into answers to qualified leads.",
-            "operator_email": "Alerts and reports go here.",
-            "timezone": "As in America/Phoenix.",
-            "undo_send_seconds": "How long an approved mail can be called back.",
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in self.LISTS:
-            self.fields[name].widget = forms.Textarea(attrs={"rows": 3})
-            self.initial.setdefault(name, "\n".join(self.instance.icp.get(name, [])))
-        for name in ("name", "sender_name", "sender_email", "operator_email", "timezone"):
-            self.fields[name].required = True
-
-    def clean_timezone(self) -> str:
-        """Refuse what is no time zone."""
-        name: str = self.cleaned_data["timezone"]
-        validate_timezone(name)
-        return name
-
-    def ideal_customer(self) -> dict[str, list[str]]:
-        """Return the lists, one entry a line, without blanks."""
-        return {
-            name: [line.strip() for line in self.cleaned_data[name].splitlines() if line.strip()]
-            for name in self.LISTS
-        }
-
-
-class PhaseForm(forms.Form):
-    """How far the agency runs by itself."""
-
-    phase = forms.TypedChoiceField(choices=AgencyProfile.Phase.choices, coerce=int)

@@ -12,11 +12,25 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agency.models import AgencyProfile
+from agents import health
 from agents.models import ModelCall, Run
 from control import switches
 from control.models import Alert, KillSwitch
-from dashboard import cockpit
+from dashboard import cockpit, setup
 from integrations import mail
+
+NAMED = 2
+"""More agents than this are counted in the sentence; their names are in its title."""
+
+TABS = {
+    "home": "overview",
+    "approval-list": "approvals",
+    "alert-list": "alerts",
+    "pipeline": "pipeline",
+    "lead-list": "leads",
+    "agent-list": "agents",
+}
+"""What a phone keeps at the thumb, the first four of these that exist, and their icons."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,11 @@ class Link:
     counts: str = ""
     count: int = 0
     count_title: str = ""
+
+    @property
+    def icon(self) -> str:
+        """Its icon in the sprite, for the links that have one."""
+        return TABS.get(self.name, "")
 
 
 @dataclass(frozen=True)
@@ -51,12 +70,15 @@ class Status:
     critical: bool
     working: list[str]
     paused: list[str]
+    failing: list[str]
     spent: Decimal
+    engaged: list[KillSwitch]
     stopped: KillSwitch | None
     backlog: int
     sandbox: bool
     groups: list[Group]
     recallable: list[cockpit.Leaving]
+    setup: setup.Progress | None
 
     @property
     def backlog_words(self) -> str:
@@ -69,21 +91,43 @@ class Status:
         return self.waiting + self.alerts
 
     @property
+    def needs_words(self) -> str:
+        """How many decisions wait, as a sentence begins."""
+        if not self.waiting:
+            return "Nothing needs you"
+        return f"{self.waiting:,} need{'s' if self.waiting == 1 else ''} you"
+
+    @property
     def tone(self) -> str:
         """The colour of the dot; the words beside it say the same."""
-        if self.critical:
+        if self.critical or self.failing:
             return "bad"
         return "warn" if self.paused or self.alerts else "ok"
 
     @property
     def sentence(self) -> str:
-        """What the agents do now."""
-        parts = []
-        if self.working:
-            parts.append(f"{', '.join(self.working)} working")
-        if self.paused:
-            parts.append(f"{', '.join(self.paused)} stopped")
-        return ", ".join(parts) or "agents ready"
+        """How the agents are: which fail, which are stopped, or that all are well."""
+        failing = _some(self.failing, "failing")
+        stopped = _some(self.paused, "stopped")
+        return ", ".join(filter(None, [failing, stopped])) or "all agents healthy"
+
+    @property
+    def detail(self) -> str:
+        """Every name behind the sentence, and who is at work."""
+        parts = [("Failing", self.failing), ("Stopped", self.paused), ("At work", self.working)]
+        return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
+
+    @property
+    def tabs(self) -> list[Link]:
+        """The links a phone keeps at the thumb."""
+        links = {link.name: link for group in self.groups for link in group.links}
+        return [links[name] for name in TABS if name in links][:4]
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the page is one of the rail's but none of the tabs', so “More” is current."""
+        links = [link for group in self.groups for link in group.links if link.current]
+        return bool(links) and not any(link.current for link in self.tabs)
 
 
 def read(profile: AgencyProfile, path: str) -> Status:
@@ -98,6 +142,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
         waiting=_count(cockpit.waiting()),
         alerts=_count(open_alerts),
         critical=_count(open_alerts.filter(severity=Alert.Severity.CRITICAL)),
+        failing=health.failing(),
         working=ArraySubquery(running.order_by("agent").values("agent").distinct()),
         spent=Coalesce(Subquery(_one(spent).annotate(n=Sum("usd")).values("n")), Decimal(0)),
     ).get(pk=profile.pk)
@@ -109,13 +154,21 @@ def read(profile: AgencyProfile, path: str) -> Status:
         critical=bool(found.critical),
         working=[agent.capitalize() for agent in found.working],
         paused=[_stopped_name(s) for s in engaged if s is not stopped],
+        failing=[name.capitalize() for name in found.failing],
         spent=found.spent,
+        engaged=engaged,
         stopped=stopped,
         backlog=switches.waiting(stopped) if stopped else 0,
         sandbox=sandbox,
         groups=_groups(path, found.waiting, found.alerts, sandbox),
         recallable=cockpit.leaving(),
+        setup=setup.unfinished(profile),
     )
+
+
+def links(*, sandbox: bool) -> list[Link]:
+    """Return every page of the rail."""
+    return [link for group in _groups("", 0, 0, sandbox) for link in group.links]
 
 
 def start_of_today() -> dt.datetime:
@@ -132,19 +185,37 @@ def _one(rows: QuerySet[Any]) -> Any:
     return rows.order_by().values(group=Value(1))
 
 
+def _some(names: list[str], what: str) -> str:
+    """Return “Caller and Booker stopped”, or how many when they are many."""
+    if not names:
+        return ""
+    return f"{' and '.join(names) if len(names) <= NAMED else len(names)} {what}"
+
+
 def _stopped_name(switch: KillSwitch) -> str:
     if switch.scope == KillSwitch.Scope.AGENT:
         return switch.value.capitalize()
     return switches.label(switch)
 
 
+def _is_at(path: str, name: str) -> bool:
+    """Whether the page at `path` belongs to this link; the overview is only itself."""
+    return path == reverse(name) if name == "home" else path.startswith(reverse(name))
+
+
 def _groups(path: str, waiting: int, alerts: int, sandbox: bool) -> list[Group]:
     pages = {
         "": [
+            ("Overview", "home", "h", "", 0, ""),
             ("Approvals", "approval-list", "a", "approvals", waiting, "waiting for you"),
             ("Alerts", "alert-list", "t", "alerts", alerts, "not acknowledged"),
         ],
-        "Acquire": [("Leads", "lead-list", "l", "", 0, "")],
+        "Acquire": [
+            ("Pipeline", "pipeline", "p", "", 0, ""),
+            ("Leads", "lead-list", "l", "", 0, ""),
+        ],
+        "Serve": [("Clients", "client-list", "c", "", 0, "")],
+        "Grow": [("Costs", "cost-list", "o", "", 0, "")],
         "Optimize": [("Agents", "agent-list", "g", "", 0, "")],
         "Control": [
             ("Activity", "activity-list", "y", "", 0, ""),
@@ -157,7 +228,7 @@ def _groups(path: str, waiting: int, alerts: int, sandbox: bool) -> list[Group]:
         Group(
             label,
             [
-                Link(name, url, key, reverse(url), path.startswith(reverse(url)), counts, n, title)
+                Link(name, url, key, reverse(url), _is_at(path, url), counts, n, title)
                 for name, url, key, counts, n, title in links
             ],
         )

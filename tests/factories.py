@@ -2,11 +2,17 @@
 
 import datetime as dt
 import time
+import uuid
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.text import slugify
 
+from agency.models import Client
+from agents import configs
+from agents.models import ModelCall, Run
 from jobs import claim, events, run, sweep
 from jobs.lease import Holder
 from jobs.models import Job, Lane
@@ -37,6 +43,47 @@ def make_lead(**fields: Any) -> Lead:
         "received_at": timezone.now(),
     }
     return Lead.objects.create(**wanted | fields)
+
+
+def make_client(name: str = "Vale Dental", **fields: Any) -> Client:
+    """Return an active client of the agency."""
+    wanted = {"slug": slugify(name), "status": Client.Status.ACTIVE, "timezone": "America/Phoenix"}
+    return Client.objects.create(name=name, **wanted | fields)
+
+
+def make_run(usd: str = "0", *, ago: dt.timedelta = dt.timedelta(), **fields: Any) -> Run:
+    """Return a completed run with one model call of that cost, or by rules for nothing."""
+    started = timezone.now() - ago
+    cost = Decimal(usd)
+    wanted: dict[str, Any] = {
+        "agent": "qualifier",
+        "config": configs.deployed("qualifier"),
+        "trigger": Run.Trigger.EVENT,
+        "subject_type": "pipeline.lead",
+        "subject_id": "1",
+        "correlation_id": uuid.uuid4(),
+        "engine": "claude-haiku-4-5" if cost else "rules",
+        "status": Run.Status.COMPLETED,
+        "calls": 1 if cost else 0,
+        "tokens": 1200 if cost else 0,
+        "cost_usd": cost,
+        "started_at": started,
+        "finished_at": started,
+    }
+    run = Run.objects.create(**wanted | fields)
+    if cost:
+        ModelCall.objects.create(
+            run=run,
+            client=run.client,
+            model=run.engine,
+            status=ModelCall.Status.ANSWERED,
+            reserved_usd=cost,
+            usd=cost,
+            input_tokens=1000,
+            output_tokens=200,
+            started_at=started,
+        )
+    return run
 
 
 def receive(lead: Lead) -> Lead:

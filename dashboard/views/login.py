@@ -15,9 +15,9 @@ from django.views.decorators.http import require_GET
 def login_link(request: HttpRequest) -> HttpResponse:
     """Log in by a one-time link; say so when it is used up."""
     if request.user.is_authenticated:
-        return redirect("home")
+        return redirect("landing")
     user = sesame.utils.get_user(request, update_last_login=False)
     if user is None:
         return render(request, "dashboard/link_used.html", status=403)
     login(request, user, backend="sesame.backends.ModelBackend")
-    return redirect("home")
+    return redirect("landing")

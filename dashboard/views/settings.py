@@ -1,22 +1,25 @@
 """Settings: who the agency is, how far it runs alone, what is stopped, and what is real."""
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib import messages
-from django.db import transaction
-from django.forms import Form
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from agency import audit, live
-from agency.models import AgencyProfile, AuditEntry
+from agency import profiles
+from agency.models import AgencyProfile
 from control import notices, switches
-from control.models import KillSwitch, Notice
-from dashboard.forms import PhaseForm, ProfileForm, SwitchForm
+from control.models import AutonomyRule, KillSwitch, Notice
+from dashboard import autonomy
+from dashboard.forms import SwitchForm
+from dashboard.profile_forms import AgencyForm, CustomerForm, PhaseForm, SendingForm, zones
+from dashboard.templatetags.dashboard import THEME_COOKIE, THEMES
 from dashboard.views.stop import backlog_words
 from dashboard.web import Request, page
 from integrations import llm, mail, notify
@@ -25,28 +28,6 @@ from jobs.models import Endpoint
 
 TEMPLATE = "agency/settings.html"
 PAST_SHOWN = 20
-PHASES = [
-    (
-        1,
-        "Foundation",
-        "Everything outward asks you. Agents read, score and draft by themselves.",
-    ),
-    (
-        2,
-        "AI sales",
-        "Answers to leads, outreach and booking go out by themselves; you close deals.",
-    ),
-    (
-        3,
-        "AI delivery",
-        "Onboarding, deploys and monitoring run too; you take escalations.",
-    ),
-    (
-        4,
-        "Autonomous",
-        "Closing, pricing and support run inside limits; you set the strategy.",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -68,26 +49,24 @@ def settings(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def save_profile(request: Request) -> HttpResponse:
+def save_agency(request: Request) -> HttpResponse:
     """Save who the agency is."""
-    profile = AgencyProfile.load()
-    before = {name: getattr(profile, name) for name in ProfileForm.Meta.fields}
-    form = ProfileForm(request.POST, instance=profile)
-    if not form.is_valid():
-        return _render(request, profile_form=form, status=422)
-    saved = form.save(commit=False)
-    saved.icp = form.ideal_customer()
-    saved.is_sample = False
-    changed = {
-        name: {"from": old, "to": getattr(saved, name)}
-        for name, old in before.items()
-        if getattr(saved, name) != old
-    }
-    with transaction.atomic():
-        saved.save()
-        _record(request, "profile.saved", "saved the agency’s profile", saved, changed)
-    messages.success(request, "Saved.")
-    return redirect("settings")
+    form = AgencyForm(request.POST, instance=AgencyProfile.load())
+    return _save(request, form, "profile", "agency_form")
+
+
+@require_POST
+def save_sending(request: Request) -> HttpResponse:
+    """Save whom mails come from and what stands in them."""
+    form = SendingForm(request.POST, instance=AgencyProfile.load())
+    return _save(request, form, "sending", "sending_form")
+
+
+@require_POST
+def save_customer(request: Request) -> HttpResponse:
+    """Save whom the agency looks for."""
+    form = CustomerForm(request.POST, icp=request.profile.icp)
+    return _save(request, form, "customer", "customer_form")
 
 
 @require_POST
@@ -95,16 +74,34 @@ def save_phase(request: Request) -> HttpResponse:
     """Set how far the agency runs by itself."""
     form = PhaseForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Nothing was changed: choose a phase from 1 to 4.")
-        return _render(request, status=422)
-    with transaction.atomic():
-        profile = AgencyProfile.load()
-        before, profile.phase = profile.phase, form.cleaned_data["phase"]
-        profile.save(update_fields=["phase", "updated_at"])
-        words = f"moved the agency from phase {before} to phase {profile.phase}"
-        _record(request, "profile.phase_set", words, profile, {"from": before, "to": profile.phase})
+        return _render(request, phase_form=form, status=422)
+    profile = profiles.set_phase(form.cleaned_data["phase"], by=request.user.get_username())
     messages.success(request, f"Phase {profile.phase} from now on.")
     return redirect(f"{reverse('settings')}#phase")
+
+
+@require_POST
+def choose_theme(request: Request) -> HttpResponse:
+    """Keep the theme for this browser; the server writes it on the page, so nothing flashes."""
+    value = request.POST.get("value", "")
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}):
+        back = f"{reverse('settings')}#browser"
+    response = redirect(back)
+    if value in THEMES:
+        response.set_cookie(
+            THEME_COOKIE,
+            value,
+            max_age=dt.timedelta(days=365),
+            httponly=True,
+            samesite="Lax",
+            secure=django_settings.SESSION_COOKIE_SECURE,
+        )
+    elif value == "system":
+        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+    else:
+        messages.warning(request, "There is a light theme, a dark one, and the system’s.")
+    return response
 
 
 @require_POST
@@ -114,7 +111,8 @@ def engage(request: Request) -> HttpResponse:
     if not form.is_valid():
         return _render(request, switch_form=form, status=422)
     try:
-        switch = switches.engage(**form.cleaned_data, by=request.user.get_username())
+        reason, by = form.cleaned_data["reason"], request.user.get_username()
+        switch = switches.engage(*form.scope(), reason=reason, by=by)
     except switches.AlreadyEngaged as already:
         messages.warning(request, f"{already}.".capitalize())
     else:
@@ -152,19 +150,14 @@ def switch_endpoint(request: Request, pk: int) -> HttpResponse:
     return redirect(f"{reverse('settings')}#webhooks")
 
 
-def _record(
-    request: Request, verb: str, words: str, profile: AgencyProfile, data: dict[str, Any]
-) -> None:
-    by = request.user.get_username()
-    audit.record(
-        verb,
-        f"{by} {words}",
-        actor=by,
-        actor_kind=AuditEntry.ActorKind.USER,
-        obj=profile,
-        data=data,
-    )
-    live.broadcast("settings", "status")
+def _save(
+    request: Request, form: AgencyForm | SendingForm | CustomerForm, anchor: str, name: str
+) -> HttpResponse:
+    if not form.is_valid():
+        return _render(request, status=422, **{name: form})
+    profiles.save(form.changes(), by=request.user.get_username())
+    messages.success(request, "Saved.")
+    return redirect(f"{reverse('settings')}#{anchor}")
 
 
 def _parts() -> list[Part]:
@@ -244,27 +237,33 @@ def _alert_parts() -> list[Part]:
     ]
 
 
-def _render(
-    request: HttpRequest,
-    *,
-    profile_form: ProfileForm | None = None,
-    switch_form: Form | None = None,
-    status: int = 200,
-) -> HttpResponse:
+def _render(request: HttpRequest, *, status: int = 200, **forms: BaseForm) -> HttpResponse:
+    """Show the page, with the form that was refused in place of a fresh one."""
     profile = AgencyProfile.load()
     engaged = KillSwitch.objects.filter(released_at=None).order_by("-engaged_at")
     past = KillSwitch.objects.exclude(released_at=None).order_by("-released_at")[:PAST_SHOWN]
     context = {
         "profile": profile,
-        "profile_form": profile_form or ProfileForm(instance=profile),
-        "switch_form": switch_form or SwitchForm(),
-        "phases": PHASES,
+        "sample_left": [
+            AgencyForm.Meta.labels.get(name, name.replace("_", " ").capitalize())
+            for name in profiles.sample_left(profile)
+        ],
+        "agency_form": AgencyForm(instance=profile),
+        "sending_form": SendingForm(instance=profile),
+        "customer_form": CustomerForm(icp=profile.icp),
+        "phase_form": PhaseForm(),
+        "switch_form": SwitchForm(),
+        "zones": zones(),
+        "phases": autonomy.phases(profile.phase),
+        "kinds": autonomy.rows(),
+        "rules": AutonomyRule.objects.order_by("agent", "kind")[:PAST_SHOWN],
         "engaged": [(switch, switches.label(switch)) for switch in engaged],
         "past": [(switch, switches.label(switch)) for switch in past],
         "parts": _parts(),
+        "theme": request.COOKIES.get(THEME_COOKIE, "system"),
         "endpoints": [
             (endpoint, endpoints.url(endpoint))
             for endpoint in Endpoint.objects.order_by("purpose", "name")
         ],
     }
-    return page(request, TEMPLATE, context, partials=["switch-rows"], status=status)
+    return page(request, TEMPLATE, context | forms, partials=["switch-rows"], status=status)

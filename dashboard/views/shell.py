@@ -1,17 +1,11 @@
 """The parts around every page, each fetched again when its topics change."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from dashboard import cockpit, status
 from dashboard.web import Request
-
-
-@require_GET
-def home(request: HttpRequest) -> HttpResponse:
-    """Go to what needs the operator."""
-    return redirect("approval-list")
 
 
 @require_GET
@@ -26,9 +20,3 @@ def status_line(request: Request) -> HttpResponse:
 def toasts(request: HttpRequest) -> HttpResponse:
     """Render what was approved and can still be called back."""
     return render(request, "components/recallable.html", {"recallable": cockpit.leaving()})
-
-
-@require_GET
-def styleguide(request: HttpRequest) -> HttpResponse:
-    """Show every component with its states."""
-    return render(request, "dashboard/styleguide.html")

@@ -35,7 +35,7 @@ def test_five_wrong_passwords_lock(client: Client, operator: User) -> None:
 
 def test_a_link_logs_in_once(client: Client, operator: User) -> None:
     link = f"/login/link/{sesame.utils.get_query_string(operator)}"
-    assert client.get(link)["Location"] == "/"
+    assert client.get(link)["Location"] == "/landing/"
     assert client.get("/approvals/").status_code == 200
     again = Client().get(link)
     assert again.status_code == 403

@@ -7,63 +7,96 @@ from django.test import Client
 from django.urls import reverse
 
 from agency.models import AgencyProfile, AuditEntry
-from control.models import KillSwitch
+from agency.models import Client as Tenant
+from control.models import AutonomyRule, KillSwitch
+from dashboard import autonomy
 from jobs import endpoints
 from tests.dashboard.conftest import text_of
 
-PROFILE: dict[str, Any] = {
+AGENCY: dict[str, Any] = {
     "name": "Harbor Automation",
     "website": "https://harbor.example",
+    "operator_email": "olivia@harbor.example",
+    "timezone": "America/Los_Angeles",
+}
+SENDING: dict[str, Any] = {
     "sender_name": "Olivia",
     "sender_email": "olivia@harbor.example",
     "reply_to": "",
     "postal_address": "1 Pier, Portland OR",
     "booking_url": "",
-    "operator_email": "olivia@harbor.example",
-    "timezone": "America/Los_Angeles",
     "undo_send_seconds": "20",
+}
+CUSTOMER: dict[str, Any] = {
     "industries": "plumbing\r\n\r\n hvac ",
     "sizes": "",
-    "places": "Portland",
+    "places": "Portland, Salem",
     "keywords": "",
     "exclusions": "",
 }
 
 
-def test_the_profile_is_saved_and_audited(browser: Client) -> None:
-    response = browser.post(reverse("settings-profile"), PROFILE, follow=True)
+def test_each_part_is_saved_by_itself_and_audited(browser: Client) -> None:
+    browser.post(reverse("settings-agency"), AGENCY)
+    browser.post(reverse("settings-sending"), SENDING)
+    response = browser.post(reverse("settings-customer"), CUSTOMER)
+    assert response["Location"] == "/settings/#customer"
     profile = AgencyProfile.load()
-    assert response.status_code == 200
     assert profile.name == "Harbor Automation"
+    assert profile.undo_send_seconds == 20
     assert profile.icp["industries"] == ["plumbing", "hvac"]
-    assert not profile.is_sample
-    entry = AuditEntry.objects.get(verb="profile.saved")
-    assert entry.data["name"]["to"] == "Harbor Automation"
+    assert profile.icp["places"] == ["Portland", "Salem"]
+    entries = AuditEntry.objects.filter(verb="profile.saved").order_by("pk")
+    assert [sorted(entry.data)[0] for entry in entries] == ["name", "booking_url", "icp"]
+    assert entries[0].data["name"]["to"] == "Harbor Automation"
+
+
+def test_saving_what_is_there_already_leaves_no_trace(browser: Client) -> None:
+    browser.post(reverse("settings-agency"), AGENCY)
+    browser.post(reverse("settings-agency"), AGENCY)
+    assert AuditEntry.objects.filter(verb="profile.saved").count() == 1
+
+
+def test_it_is_the_sample_until_name_sender_and_address_are_its_own(browser: Client) -> None:
+    browser.post(reverse("settings-agency"), AGENCY)
+    assert AgencyProfile.load().is_sample
+    page = text_of(browser.get(reverse("settings")))
+    assert "Still the sample’s: Sender’s address, Postal address." in page
+    browser.post(reverse("settings-sending"), SENDING)
+    assert not AgencyProfile.load().is_sample
+    assert "Still the sample’s" not in text_of(browser.get(reverse("settings")))
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("part", "field", "value"),
     [
-        ("timezone", "Mars/Olympus"),
-        ("sender_email", "nobody"),
-        ("undo_send_seconds", "9999"),
-        ("website", "javascript:alert(1)"),
-        ("name", ""),
-        ("name", "a\0b"),
+        ("agency", "timezone", "Mars/Olympus"),
+        ("agency", "website", "javascript:alert(1)"),
+        ("agency", "name", ""),
+        ("agency", "name", "a\0b"),
+        ("sending", "sender_email", "nobody"),
+        ("sending", "undo_send_seconds", "9999"),
+        ("sending", "undo_send_seconds", "soon"),
+        ("sending", "postal_address", "Home"),
+        ("customer", "keywords", "x" * 70),
     ],
 )
-def test_a_bad_profile_names_the_field_and_keeps_the_values(
-    field: str, value: str, browser: Client
+def test_a_bad_value_is_named_at_its_field_and_the_rest_is_kept(
+    part: str, field: str, value: str, browser: Client
 ) -> None:
-    response = browser.post(reverse("settings-profile"), {**PROFILE, field: value})
+    data = {"agency": AGENCY, "sending": SENDING, "customer": CUSTOMER}[part]
+    response = browser.post(reverse(f"settings-{part}"), {**data, field: value})
     assert response.status_code == 422
-    assert field in response.context["profile_form"].errors
-    assert "1 Pier, Portland OR" in response.content.decode()
-    assert AgencyProfile.load().name != "Harbor Automation"
+    assert list(response.context[f"{part}_form"].errors) == [field]
+    kept = {"agency": "olivia@harbor", "sending": "1 Pier", "customer": "Salem"}[part]
+    if field != "postal_address":
+        assert kept in response.content.decode()
+    assert AgencyProfile.load().name == "Northwind Automations"
+    assert not AuditEntry.objects.filter(verb="profile.saved").exists()
 
 
 def test_times_are_shown_in_the_operators_zone(browser: Client) -> None:
-    browser.post(reverse("settings-profile"), PROFILE)
+    browser.post(reverse("settings-agency"), AGENCY)
     page = text_of(browser.get(reverse("activity-list")))
     assert "PST" in page or "PDT" in page
 
@@ -71,12 +104,29 @@ def test_times_are_shown_in_the_operators_zone(browser: Client) -> None:
 def test_the_phase_is_set(browser: Client) -> None:
     browser.post(reverse("settings-phase"), {"phase": "2"})
     assert AgencyProfile.load().phase == 2
-    assert browser.post(reverse("settings-phase"), {"phase": "5"}).status_code == 422
+    refused = browser.post(reverse("settings-phase"), {"phase": "5"})
+    assert refused.status_code == 422
+    assert "There is no phase “5”" in refused.content.decode()
     assert AgencyProfile.load().phase == 2
 
 
+def test_the_table_of_phases_comes_from_the_kinds_of_action() -> None:
+    runs = {row.kind.name: list(row.runs.values()) for row in autonomy.rows()}
+    assert runs["qualify_lead"] == [True, True, True, True]
+    assert runs["reply_to_lead"] == [False, True, True, True]
+    foundation, sales, *_ = autonomy.phases(1)
+    assert "Replies" in foundation.asks
+    assert "Replies" in sales.runs
+    assert foundation.now
+
+
+def test_rules_that_tighten_a_phase_are_listed(browser: Client) -> None:
+    AutonomyRule.objects.create(agent="qualifier", level="ask", reason="Until it knows prices")
+    assert "Until it knows prices" in text_of(browser.get(reverse("settings")))
+
+
 def test_a_part_of_the_house_is_stopped_and_released(browser: Client) -> None:
-    data = {"scope": "channel", "value": "email", "reason": "Moving the domain"}
+    data = {"what": "channel:email", "reason": "Moving the domain"}
     page = text_of(browser.post(reverse("switch-engage"), data, follow=True))
     switch = KillSwitch.objects.get(released_at=None)
     assert "Moving the domain" in page
@@ -87,16 +137,21 @@ def test_a_part_of_the_house_is_stopped_and_released(browser: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "value"), [("agent", "nobody"), ("kind", "x"), ("channel", "fax"), ("client", "Vale")]
+    "what", ["agent:nobody", "kind:x", "channel:fax", "client:7", "everything", "", "x", "agent:"]
 )
-def test_a_switch_that_would_stop_nothing_is_refused(
-    scope: str, value: str, browser: Client
-) -> None:
-    data = {"scope": scope, "value": value, "reason": "kept words"}
+def test_a_switch_that_would_stop_nothing_is_refused(what: str, browser: Client) -> None:
+    data = {"what": what, "reason": "kept words"}
     response = browser.post(reverse("switch-engage"), data)
     assert response.status_code == 422
     assert "kept words" in response.content.decode()
     assert not KillSwitch.objects.exists()
+
+
+def test_a_client_can_be_stopped_by_name(browser: Client) -> None:
+    vale = Tenant.objects.create(name="Vale Dental", slug="vale")
+    assert "Vale Dental" in text_of(browser.get(reverse("settings")))
+    browser.post(reverse("switch-engage"), {"what": f"client:{vale.pk}", "reason": "Moving"})
+    assert KillSwitch.objects.get().tag == f"client:{vale.pk}"
 
 
 def test_a_webhook_is_rotated_and_switched_off(browser: Client) -> None:
@@ -112,6 +167,12 @@ def test_a_webhook_is_rotated_and_switched_off(browser: Client) -> None:
 
 
 def test_settings_are_posted(browser: Client) -> None:
-    for name in ("settings-profile", "settings-phase", "switch-engage"):
+    for name in (
+        "settings-agency",
+        "settings-sending",
+        "settings-customer",
+        "settings-phase",
+        "switch-engage",
+    ):
         assert browser.get(reverse(name)).status_code == 405
         assert Client().post(reverse(name)).status_code == 302

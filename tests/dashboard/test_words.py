@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from dashboard import cockpit
+from control import trust
 from dashboard.templatetags import dashboard as tags
 
 
@@ -36,7 +36,10 @@ def test_small_money_is_not_shown_as_nothing(usd: str, words: str) -> None:
 def test_claims_are_numbered_to_their_evidence_and_the_rest_stays_text() -> None:
     evidence = [{"claim": "we miss <half>", "quote": "", "source": "form"}]
     html = tags.marked("You wrote that we miss <half> & more.", evidence)
-    assert html == ("You wrote that <mark>we miss &lt;half&gt;<sup>1</sup></mark> &amp; more.")
+    assert html == (
+        'You wrote that <mark id="claim-1" data-claim="1">we miss &lt;half&gt;'
+        '<a href="#evidence-1" aria-label="Evidence 1"><sup>1</sup></a></mark> &amp; more.'
+    )
 
 
 def test_addresses_become_links_and_nothing_else_does() -> None:
@@ -54,4 +57,4 @@ def test_addresses_become_links_and_nothing_else_does() -> None:
 def test_trust_is_the_lower_end_of_the_wilson_interval(
     unedited: int, decided: int, low: int
 ) -> None:
-    assert cockpit.Trust(unedited, decided).lower_bound == low
+    assert trust.Trust(unedited, decided).lower_bound == low

@@ -92,6 +92,8 @@ def children() -> list[Child]:
             "web",
             *("-m", "uvicorn", "agency.asgi:application", "--host", host, "--port", port),
             *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
+            # A live part would be compressed anew for each socket that gets it.
+            *("--ws-per-message-deflate", "false"),
             *("--timeout-graceful-shutdown", "5"),
             pool=20,
         ),
