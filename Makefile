@@ -3,10 +3,10 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test chaos check bench bench-quick audit lock
+.PHONY: help install run test chaos check bench bench-quick screenshots audit lock
 
 help: ## List what make can do
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Make .venv and install the locked packages
 
@@ -14,7 +14,12 @@ run: $(STAMP) ## Start everything; PORT and DATA_DIR may be set; Ctrl-C stops
 	@exec $(PY) manage.py run
 
 test: $(STAMP) ## Run the tests on a Postgres and a Valkey of their own
+ifdef ARGS
 	@exec $(PY) -m pytest $(ARGS)
+else
+	@$(PY) -m pytest --ignore tests/browser
+	@exec $(PY) -m pytest tests/browser
+endif
 
 chaos: $(STAMP) ## Break the running product in ten seeded ways and count (half an hour; ARGS=--quick)
 	@exec $(PY) -m chaos $(ARGS)
@@ -33,6 +38,9 @@ bench: $(STAMP) ## Measure everything side by side (about six minutes), write do
 
 bench-quick: $(STAMP) ## The same with one run of each, under two minutes
 	@exec $(PY) -m bench --quick
+
+screenshots: $(STAMP) ## Take every page in a house of its own into docs/screenshots (needs Chromium)
+	@exec $(PY) -m tests.browser.screenshots
 
 audit: $(STAMP) ## Ask the network for known holes in the locked packages
 	$(PY) -m pip_audit --require-hashes --disable-pip -r requirements.lock
