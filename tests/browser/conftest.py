@@ -34,6 +34,7 @@ from tests.dashboard.test_pages import furnish
 HERE = Path(__file__).parent
 _running: list[Browser] = []
 
+STOPS_IN_SECONDS = 10
 WALKER, PASSWORD = "walker", "correct horse"
 """Who logs in to a furnished house by password."""
 
@@ -96,7 +97,11 @@ def child(*command: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(timeout=STOPS_IN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -109,7 +114,10 @@ def web(folder: Path, collected: Path, patch: pytest.MonkeyPatch) -> Iterator[st
     patch.setenv("SECRET_KEY", settings.SECRET_KEY)
     (folder / "static").symlink_to(collected / "static")
     url = f"http://127.0.0.1:{port}"
-    serve = ("uvicorn", "agency.asgi:application", "--port", str(port), "--log-level", "warning")
+    serve = (
+        *("uvicorn", "agency.asgi:application", "--port", str(port)),
+        *("--log-level", "warning", "--timeout-graceful-shutdown", "1"),
+    )
     with child("-m", *serve):
         yield url
 

@@ -29,7 +29,7 @@ BLOCKS = re.compile(r"<script(?![^>]*\ssrc=)|<style", re.IGNORECASE)
 
 
 CHOSEN = "(theme) => { document.documentElement.dataset.theme = theme; }"
-SETTLED = """async () => {
+SETTLED = """() => Promise.race([(async () => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   await frame();
   await frame();
@@ -37,7 +37,7 @@ SETTLED = """async () => {
     ({ effect, playState }) => playState === "running"
       && Number.isFinite(effect.getComputedTiming().endTime));
   await Promise.all(ending.map(({ finished }) => finished.catch(() => {})));
-}"""
+})(), new Promise((done) => setTimeout(done, 2000))])"""
 """What is still fading in, or in the other theme, is judged by a colour nobody reads it in."""
 
 
