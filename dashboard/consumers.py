@@ -27,14 +27,18 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     shows: list[Shown]
 
     async def connect(self) -> None:
-        """Accept, then close with 4401 without a login: a close before accepting has no code."""
+        """Accept once nothing can be missed any more; without a login, close with 4401.
+
+        Only after accepting, too: a close before it has no code.
+        """
         self.shows = []
-        await self.accept()
         if not self.scope["user"].is_authenticated:
+            await self.accept()
             await self.close(code=NOT_LOGGED_IN)
             return
-        _open.add(self)
         await self.channel_layer.group_add(live.GROUP, self.channel_name)
+        _open.add(self)
+        await self.accept()
 
     async def disconnect(self, code: int) -> None:
         """Leave the group."""
