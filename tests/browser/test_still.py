@@ -42,11 +42,11 @@ def places(page: Page) -> list[str]:
 
 def drafts(*names: str) -> None:
     """Let leads come in, and wait until the workers of the house have a draft for each."""
+    waiting = Action.objects.filter(status="waiting")
+    wanted = waiting.count() + len(names)
     for name in names:
         email = f"{name.lower().replace(' ', '.')}@harbor.example"
         factories.receive(factories.make_lead(name=name, email=email))
-    waiting = Action.objects.filter(status="waiting")
-    wanted = waiting.count() + len(names)
     workers.until(lambda: waiting.count() >= wanted, "the drafts")
 
 
