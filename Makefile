@@ -17,8 +17,8 @@ test: $(STAMP) ## Run the tests on a Postgres and a Valkey of their own
 ifdef ARGS
 	@exec $(PY) -m pytest $(ARGS)
 else
-	@$(PY) -m pytest --ignore tests/browser
-	@exec $(PY) -m pytest tests/browser
+	@$(PY) -m pytest --ignore tests/browser; others=$$?; \
+	$(PY) -m pytest tests/browser && exit $$others
 endif
 
 chaos: $(STAMP) ## Break the running product in ten seeded ways and count (half an hour; ARGS=--quick)
