@@ -172,14 +172,22 @@ class Decision(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["created_at"],
+                include=["seconds"],
                 condition=Q(seconds__isnull=False),
                 name="control_decision_looked",
             ),
             models.Index(fields=["user", "-id"], name="control_decision_latest"),
             models.Index(
                 fields=["created_at"],
+                include=["action", "verdict", "voided_at"],
                 condition=Q(user__isnull=False),
                 name="control_decision_by_person",
+            ),
+            models.Index(
+                fields=["created_at"],
+                include=["action"],
+                condition=Q(verdict="edit"),
+                name="control_decision_edits",
             ),
         ]
         constraints: ClassVar = [

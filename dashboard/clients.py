@@ -147,9 +147,9 @@ def _numbers() -> dict[int, Numbers]:
     came = Lead.objects.filter(received_at__gte=since, client__isnull=False)
     found: dict[int, dict[str, Any]] = {}
     for row in (
-        *runs.annotate(runs=Count("pk"), usd=Sum("cost_usd")),
-        *done.values("client").annotate(done=Count("pk")),
-        *came.values("client").annotate(leads=Count("pk")),
+        *runs.annotate(runs=Count("*"), usd=Sum("cost_usd")),
+        *done.values("client").annotate(done=Count("*")),
+        *came.values("client").annotate(leads=Count("*")),
     ):
         numbers = found.setdefault(row["client"], {})
         numbers.update((name, value) for name, value in row.items() if name != "client")

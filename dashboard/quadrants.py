@@ -22,47 +22,52 @@ WEEK, MONTH = 7, 30
 HOUR = 60
 MINUS = "\N{MINUS SIGN}"
 
-# All sums of two months by how many whole days ago they were, in one round trip. Who is
-# disqualified gets no answer, so none is promised (as dashboard.leads.promise counts it).
+# All sums of two months by how many whole days ago they were, in one round trip; each day is a walk
+# of its own along an index that holds all it needs. Who is disqualified gets no answer, so none is
+# promised (as dashboard.leads.promise counts it).
 SUMS = """
 WITH given AS (
     SELECT %(now)s::timestamptz AS now, %(monday)s::timestamptz AS monday,
         make_interval(secs => %(promised)s) AS promised
-), lead AS (
-    SELECT client_id, status, now - received_at AS ago,
-        status <> 'disqualified' AND (
-            received_at <= now - promised OR least(drafted_at, answered_at) IS NOT NULL) AS owed,
-        status <> 'disqualified'
-            AND least(drafted_at, answered_at) <= received_at + promised AS kept
-    FROM pipeline_lead, given
-    WHERE received_at > now - interval '60 days' AND received_at <= now
+), day AS (
+    SELECT ago, now, monday, promised, now - make_interval(days => ago + 1) AS low,
+        now - make_interval(days => ago) AS high
+    FROM given, generate_series(0, 59) AS ago
 )
-SELECT CASE WHEN client_id IS NULL THEN 'own' ELSE 'theirs' END, date_part('day', ago)::int,
-    count(*), count(*) FILTER (WHERE status = 'qualified'),
-    count(*) FILTER (WHERE kept), count(*) FILTER (WHERE owed)
-FROM lead GROUP BY 1, 2
+SELECT lead.whose, ago, lead.came, lead.qualified, lead.kept, lead.owed
+FROM day CROSS JOIN LATERAL (
+    SELECT CASE WHEN client_id IS NULL THEN 'own' ELSE 'theirs' END AS whose, count(*) AS came,
+        count(*) FILTER (WHERE status = 'qualified') AS qualified,
+        count(*) FILTER (WHERE status <> 'disqualified'
+            AND least(drafted_at, answered_at) <= received_at + promised) AS kept,
+        count(*) FILTER (WHERE status <> 'disqualified' AND (
+            received_at <= now - promised OR least(drafted_at, answered_at) IS NOT NULL)) AS owed
+    FROM pipeline_lead WHERE received_at > low AND received_at <= high GROUP BY 1
+) AS lead
 UNION ALL
-SELECT 'runs', date_part('day', now - started_at)::int, sum(cost_usd),
-    count(*) FILTER (WHERE status = 'completed'),
-    0, count(*) FILTER (WHERE status IN ('completed', 'failed', 'abandoned'))
-FROM agents_run, given
-WHERE started_at > now - interval '60 days' AND started_at <= now GROUP BY 2
+SELECT 'runs', ago, run.usd, run.completed, 0, run.ended
+FROM day CROSS JOIN LATERAL (
+    SELECT sum(cost_usd) AS usd, count(*) FILTER (WHERE status = 'completed') AS completed,
+        count(*) FILTER (WHERE status IN ('completed', 'failed', 'abandoned')) AS ended
+    FROM agents_run WHERE started_at > low AND started_at <= high
+) AS run WHERE run.usd IS NOT NULL
 UNION ALL
 SELECT 'approved', date_part('day', now - d.created_at)::int, count(*),
     count(*) - count(edited.action_id), 0, 0
 FROM given, control_decision d LEFT JOIN (
     -- What is approved now was edited less than 30 days before: proposals lapse sooner.
     SELECT DISTINCT action_id FROM control_decision, given
-    WHERE verdict = 'edit' AND user_id IS NOT NULL AND created_at > now - interval '90 days'
+    WHERE verdict = 'edit' AND created_at > now - interval '90 days'
 ) edited ON edited.action_id = d.action_id
 WHERE d.user_id IS NOT NULL AND d.verdict = 'approve' AND d.voided_at IS NULL
     AND d.created_at > now - interval '60 days' AND d.created_at <= now GROUP BY 2
 UNION ALL
-SELECT 'looked', date_part('day', now - created_at)::int, sum(seconds),
-    coalesce(sum(seconds) FILTER (WHERE created_at >= monday), 0), 0, 0
-FROM control_decision, given
-WHERE seconds IS NOT NULL AND created_at > now - interval '30 days' AND created_at <= now
-GROUP BY 2
+SELECT 'looked', ago, look.seconds, coalesce(look.this_week, 0), 0, 0
+FROM day CROSS JOIN LATERAL (
+    SELECT sum(seconds) AS seconds, sum(seconds) FILTER (WHERE created_at >= monday) AS this_week
+    FROM control_decision
+    WHERE seconds IS NOT NULL AND created_at > low AND created_at <= high
+) AS look WHERE look.seconds IS NOT NULL AND ago < 30
 UNION ALL
 SELECT 'clients', 0, count(*) FILTER (WHERE status = 'active'),
     count(*) FILTER (WHERE status = 'onboarding'),

@@ -169,7 +169,7 @@ class Lead(models.Model):
             models.Index(
                 fields=["-received_at", "id"],
                 include=[
-                    *("status", "outcome"),
+                    *("client", "status", "outcome"),
                     *("scored_at", "drafted_at", "answered_at", "closed_at"),
                 ],
                 name="pipeline_lead_received",
