@@ -1,5 +1,6 @@
 """Fills an empty house with made-up history, to look at and to measure: `manage.py seed`."""
 
+import datetime as dt
 import random
 import time
 from collections.abc import Callable
@@ -36,30 +37,37 @@ SCALES = {
 
 
 def fill(scale: Scale, seed: str, user: User, say: Callable[[str], None]) -> None:
-    """Write everything in one transaction: all of it, or after a failure nothing."""
-    rng = random.Random(seed)  # noqa: S311 - the same seed, the same rows
+    """Fill the house in one transaction: with all of it, or after a failure nothing."""
     now = timezone.now()
     # A commit of its own: a new day locks the archive.
     around.archive_days(now)
     with transaction.atomic():
-        around.configs_of_the_fleet(now, user)
-        made = people.clients(rng, scale.clients, Client.objects.count())
-        clients = [client.pk for client in Client.objects.bulk_create(made)]
-        say(f"{len(clients):,} clients")
-        plan = stories.plan(rng, scale.leads, scale.waiting, now)
-        player = stories.Player(rng, user, clients, now)
-        # All before the first row is written: nobody has counted the rows yet, so queries are slow.
-        say(f"{player.rehearse(plan)} different stories")
-        pace = Pace(say, "leads, with all that came of them", scale.leads)
-        player.play(plan, pace.at)
-        around.alerts(rng, now, scale.alerts, scale.open_alerts, user)
-        say(f"{scale.alerts:,} alerts, {scale.open_alerts} of them open")
-        written = around.jobs(rng, now, scale.jobs, scale.parked, clients)
-        say(f"{written:,} jobs in all, {scale.parked:,} of them waiting")
-        around.tallies(rng, now)
+        write(scale, seed, user, now, say)
     depth.measure()
     with connections["owner"].cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)" if scale.leads > 1_000 else "ANALYZE")
+
+
+def write(
+    scale: Scale, seed: str, user: User, now: dt.datetime, say: Callable[[str], None]
+) -> None:
+    """Write the rows of a history that ends now, in the caller's transaction."""
+    rng = random.Random(seed)  # noqa: S311 - the same seed, the same rows
+    around.configs_of_the_fleet(now, user)
+    made = people.clients(rng, scale.clients, Client.objects.count())
+    clients = [client.pk for client in Client.objects.bulk_create(made)]
+    say(f"{len(clients):,} clients")
+    plan = stories.plan(rng, scale.leads, scale.waiting, now)
+    player = stories.Player(rng, user, clients, now)
+    # All before the first row is written: nobody has counted the rows yet, so queries are slow.
+    say(f"{player.rehearse(plan)} different stories")
+    pace = Pace(say, "leads, with all that came of them", scale.leads)
+    player.play(plan, pace.at)
+    around.alerts(rng, now, scale.alerts, scale.open_alerts, user)
+    say(f"{scale.alerts:,} alerts, {scale.open_alerts} of them open")
+    count = around.jobs(rng, now, scale.jobs, scale.parked, clients)
+    say(f"{count:,} jobs in all, {scale.parked:,} of them waiting")
+    around.tallies(rng, now)
 
 
 class Pace:

@@ -23,6 +23,7 @@ ZONE = zoneinfo.ZoneInfo("America/Phoenix")
 DAYS = 90
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
 AT_ONCE = 4_000
 MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -100,12 +101,14 @@ class Player:
         who = person(rng, lead.story.note.trade, lead.number)
         starts = self._starts(lead, tape)
         stretch = rng.randrange(60, 140) if lead.story.by_model else rng.randrange(1, 5)
-        slots = self._slots(lead, tape, who)
         when = {
             moment: starts[moment.phase] + stretched(moment.after, stretch)
-            for moment in tape.moments.values()
+            for moment in (*tape.moments.values(), *tape.ids)
         }
+        slots = self._slots(lead, tape, who)
         slots |= {name: stamp(when[at], self.moments) for name, at in tape.moments.items()}
+        for number, made in enumerate(tape.ids):
+            slots[f"id:{number}"] = uuid7(when[made] // 1000, self.rng)
         for number, content in enumerate(tape.hashes):
             hashed = hashlib.sha256(content.filled(slots).encode())
             slots[f"hash:{number}"] = hashed.hexdigest()
@@ -121,6 +124,8 @@ class Player:
 
     def _slots(self, lead: Lead, tape: Tape, who: Person) -> dict[str, str]:
         client = self.rng.choice(self.clients) if lead.story.of_client else 0
+        outcome = self._outcome(lead, tape)
+        closed = min(self.now, lead.at + self.rng.randrange(2 * DAY, 20 * DAY))
         slots = {
             "name": who.name,
             "first": who.first,
@@ -129,18 +134,16 @@ class Player:
             "phone": who.phone,
             "client": str(client),
             "flow": str(-client - 1),
-            "outcome": self._outcome(lead, tape),
+            "outcome": outcome,
+            "closed_at": "\\N" if outcome == "open" else stamp(closed, self.moments),
             "seconds": str(min(900, round(self.rng.lognormvariate(2.6, 0.9)) + 2)),
         }
-        base = lead.at // 1000
-        for number in range(tape.ids):
-            slots[f"id:{number}"] = uuid7(base + 3 * number, self.rng)
         for number in range(tape.decisions):
             slots[f"decision:{number}"] = str(next(self.decisions))
         return slots
 
     def _outcome(self, lead: Lead, tape: Tape) -> str:
-        if tape.status != "qualified" or self.now - lead.at < 5 * 24 * HOUR:
+        if tape.status != "qualified" or self.now - lead.at < 5 * DAY:
             return "open"
         return self.rng.choices(("won", "lost", "open"), (22, 48, 30))[0]
 
@@ -162,7 +165,7 @@ class Player:
         if phase == "sent":
             return 10 * SECOND + self.rng.randrange(200_000, 1_900_000)
         if phase == "lapsed":
-            return 7 * 24 * HOUR
+            return 7 * DAY
         if phase == "replayed":
             return self.rng.randrange(12 * HOUR, 60 * HOUR)
         minutes = self.rng.lognormvariate(1.9, 1.1)
@@ -263,7 +266,7 @@ def _variants(rng: random.Random, count: int) -> list[Story]:
 
 
 def _lead(rng: random.Random, number: int, at: int, fate: str, variant: Story, age: int) -> Lead:
-    replayed = age > 3 * 24 * HOUR and (number % 50 > 1)
+    replayed = age > 3 * DAY and (number % 50 > 1)
     story = replace(variant, fate=fate, replayed=replayed)
     return Lead(number, at, story)
 

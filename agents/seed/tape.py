@@ -96,7 +96,8 @@ class Tape:
 
     phases: list[str]
     status: str
-    ids: int
+    ids: list[Moment]
+    """When what each id stands for was made."""
     decisions: int
     hashes: list[Text]
     moments: dict[str, Moment]
@@ -118,11 +119,13 @@ class Writer:
         self.client = found.client.pk if found.client is not None else 0
         self.starts = [at for _, at in found.phases]
         self.rows = found.rows
-        self.ids = {
-            str(row.pk): number
-            for number, row in enumerate(row for row in self.rows if isinstance(row.pk, uuid.UUID))
-        }
-        self.ids[str(found.correlation)] = len(self.ids)
+        keyed = sorted(
+            (row for row in self.rows if isinstance(row.pk, uuid.UUID)),
+            key=lambda row: getattr(row, MADE_AT[type(row)]),
+        )
+        self.ids = {str(row.pk): number for number, row in enumerate(keyed)}
+        self.ids[str(found.correlation)] = len(keyed)
+        self.made = [self._made(row) for row in keyed] + [Moment(0, 0)]
         self.decisions = {
             row.pk: number
             for number, row in enumerate(row for row in self.rows if isinstance(row, Decision))
@@ -145,7 +148,7 @@ class Writer:
         return Tape(
             phases=[name for name, _ in self.found.phases],
             status=self.found.lead.status,
-            ids=len(self.ids),
+            ids=self.made,
             decisions=len(self.decisions),
             hashes=self.hashed,
             rows={
@@ -218,8 +221,8 @@ class Writer:
         value = getattr(row, column.attname)
         if isinstance(row, Job):
             value = _ended(row, column.attname, value)
-        if isinstance(row, Lead) and column.attname == "outcome":
-            return slot("outcome")
+        if isinstance(row, Lead) and column.attname in ("outcome", "closed_at"):
+            return slot(column.attname)
         if isinstance(row, Decision) and column.attname == "seconds":
             return slot("seconds") if row.user_id else "\\N"
         if isinstance(row, Decision) and column.attname == "id":
