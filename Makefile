@@ -33,10 +33,10 @@ check: $(STAMP) ## Lint, types, layers, templates, migrations
 	$(PY) -W "ignore:Got an error checking a consistent migration history:RuntimeWarning" \
 		manage.py makemigrations --check --dry-run
 
-bench: $(STAMP) ## Measure everything side by side (about six minutes), write docs/BENCHMARKS.md
+bench: $(STAMP) ## Measure everything side by side (about ten minutes), write docs/BENCHMARKS.md
 	@exec $(PY) -m bench
 
-bench-quick: $(STAMP) ## The same with one run of each, under two minutes
+bench-quick: $(STAMP) ## The same with one run of each, some three minutes
 	@exec $(PY) -m bench --quick
 
 screenshots: $(STAMP) ## Take every page in a house of its own into docs/screenshots (needs Chromium)
