@@ -25,6 +25,7 @@ from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 from django.utils import timezone
 
+from integrations import signing
 from integrations.errors import OutcomeUnknown, RecipientRefused, ServiceError
 
 World = Literal["sandbox", "real"]
@@ -67,7 +68,11 @@ _WIRE = policy.compat32.clone(linesep="\r\n")
 
 @dataclass(frozen=True)
 class Message:
-    """A plain-text mail to one person; `message_id` comes in its angle brackets."""
+    """A plain-text mail to one person; `message_id` comes in its angle brackets.
+
+    Signed if there is a `dkim` key. `via` is the mail server it goes through, as an address like
+    EMAIL_URL, which it is without; the sandbox has one of its own for all.
+    """
 
     message_id: str
     from_name: str
@@ -78,6 +83,8 @@ class Message:
     text: str
     reply_to: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    dkim: signing.Key | None = None
+    via: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def send(
     if world() == "real" and _is_reserved(recipient):
         raise RecipientRefused(f"{recipient} is a made-up address: no real mail to it")
     message_id, data = _render(message, sender, recipient)
-    server = _server()
+    server = _server(message.via)
     with _nothing_sent(server):
         smtp = _open(server, timeout)
     try:
@@ -132,7 +139,7 @@ def send(
             before_data()
         with _nothing_sent(server):
             _expect(3, smtp.docmd("DATA"))
-            smtp.send(data)
+            smtp.send(re.sub(rb"(?m)^\.", b"..", data))
         if before_data is not None:
             before_data()  # the server may have taken its time; without the dot it drops it all
         reply = _hand_over(smtp)
@@ -142,6 +149,15 @@ def send(
     else:
         _say_goodbye(smtp)
     return Receipt(message_id=message_id, server_reply=reply, at=timezone.now())
+
+
+def source(message: Message) -> str:
+    """Return the message as it would go out now, with its date and signature. Raises ServiceError.
+
+    Sent later it differs in those two.
+    """
+    sender, recipient = _address(message.from_email), _recipient(message.to_email)
+    return _render(message, sender, recipient)[1].decode("ascii").replace("\r\n", "\n")
 
 
 def _hand_over(smtp: smtplib.SMTP) -> str:
@@ -200,13 +216,15 @@ def _told(code: int, text: bytes | str) -> str:
     return f"{code} {' '.join(_CONTROL.sub(' ', words).split())}"[:300]
 
 
-def _server() -> _Server:
-    """Return where mail goes. Raises ServiceError when EMAIL_URL makes no sense."""
+def _server(via: str = "") -> _Server:
+    """Return where mail goes. Raises ServiceError when its address makes no sense."""
     if world() == "sandbox":
         return _Server("127.0.0.1", settings.SANDBOX_SMTP_PORT, hello="localhost", tls="off")
-    parts = urlsplit(settings.EMAIL_URL)
+    parts = urlsplit(via or settings.EMAIL_URL)
     asked = parse_qs(parts.query).get("tls", ["auto"])[-1].lower()
     tls: Tls
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ServiceError("a mail server's address is smtp://… or smtps://…", permanent=True)
     if parts.scheme == "smtps":
         tls = "direct"
     elif asked in settings.TLS_ON:
@@ -272,7 +290,7 @@ def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
 
 
 def _render(message: Message, sender: str, recipient: str) -> tuple[str, bytes]:
-    """Return the Message-ID and the message as it goes over the wire, but for the final dot."""
+    """Return the Message-ID and the message; over the wire its dots are doubled."""
     message_id = _message_id(message.message_id)
     mime: MimeMessage[str, str | Header] = MimeMessage(policy=_WIRE)
     mime["From"] = _person("From", message.from_name, sender)
@@ -294,7 +312,7 @@ def _render(message: Message, sender: str, recipient: str) -> tuple[str, bytes]:
         raise ServiceError(
             f"the mail cannot be written as text: {error}", permanent=True
         ) from error
-    return message_id, re.sub(rb"(?m)^\.", b"..", data)
+    return message_id, signing.sign(data, message.dkim) if message.dkim else data
 
 
 def _lines(text: str) -> str:

@@ -6,24 +6,20 @@ Anybody may have written these messages, in any shape; whatever is in the folder
 import contextlib
 import datetime as dt
 import heapq
-import html
 import os
 import re
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.errors import HeaderParseError
-from email.header import Header, decode_header
-from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
-import nh3
 from django.conf import settings
+
+from integrations import mime
 
 FOLDERS = ("new", "cur")
 # Seconds, microseconds, process and number of a delivery, as Python's own mailbox module writes it.
 _DELIVERY = re.compile(r"(\d{1,11})\.(?:M(\d+))?(?:P\d+)?(?:Q(\d+))?")
-_LINE_END = re.compile(r"<br\s*/?>|</(?:p|div|h[1-6]|li|tr|blockquote)\s*>", re.IGNORECASE)
 
 
 class MailNotFound(LookupError):
@@ -93,7 +89,7 @@ def _read(path: Path) -> Mail:
     content = path.read_bytes()
     seconds, micro, _ = _order(path.name)
     items = BytesHeaderParser().parsebytes(content).items()
-    headers = [(name, _decoded(value)) for name, value in items]
+    headers = [(name, mime.decoded(value)) for name, value in items]
     first = {name.lower(): value for name, value in reversed(headers)}
     return Mail(
         key=path.name,
@@ -108,47 +104,8 @@ def _read(path: Path) -> Mail:
     )
 
 
-def _decoded(value: str | Header) -> str:
-    """Return a header in one line, its encoded words read."""
-    try:
-        chunks = decode_header(value)
-    except HeaderParseError:
-        chunks = [(str(value), None)]
-    words = [
-        chunk if isinstance(chunk, str) else _characters(chunk, charset)
-        for chunk, charset in chunks
-    ]
-    return " ".join("".join(words).split())
-
-
-def _characters(data: bytes, charset: str | None) -> str:
-    try:
-        return data.decode(charset or "utf-8", "replace")
-    except (LookupError, ValueError):
-        return data.decode(errors="replace")
-
-
 def _text(content: bytes) -> str:
-    """Return the first plain text there is, else the words of the first HTML."""
     try:
-        parts = [part for part in message_from_bytes(content).walk() if not part.is_multipart()]
+        return mime.text(message_from_bytes(content))
     except RecursionError:
-        return ""  # parts in parts by the thousand; `raw` has them
-    shown = [part for part in parts if part.get_content_disposition() != "attachment"]
-    for kind in ("text/plain", "text/html"):
-        for part in shown:
-            if part.get_content_type() == kind:
-                text = _payload(part)
-                return _words(text) if kind == "text/html" else text
-    return ""
-
-
-def _payload(part: Message) -> str:
-    payload = part.get_payload(decode=True)
-    data = payload if isinstance(payload, bytes) else b""
-    return _characters(data, part.get_content_charset())
-
-
-def _words(markup: str) -> str:
-    plain = html.unescape(nh3.clean(_LINE_END.sub("\\g<0>\n", markup), tags=set()))
-    return "\n".join(line.strip() for line in plain.strip().splitlines())
+        return ""  # `raw` has it

@@ -19,6 +19,8 @@ POLL_SECONDS = 0.01
 class Inbox:
     """The messages taken, oldest first, and when each letter was handed over (`time.time()`).
 
+    `raw` has them byte for byte.
+
     With `hold_at` set to RCPT or DATA every session stops there, sets `reached`, and goes on when
     `gate` is set. With `slow` each recipient takes that many seconds. `answer` ends each DATA,
     unless the server `hangs_up` instead.
@@ -26,6 +28,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
+        self.raw: list[bytes] = []
         self.times: list[float] = []
         self.hold_at = ""
         self.hangs_up = False
@@ -52,7 +55,8 @@ class Inbox:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.answer.startswith("250"):
-            mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+            self.raw.append(envelope.original_content or b"")
+            mail = message_from_bytes(self.raw[-1], policy=policy.default)
             self.messages.append(mail)
             if not is_alert(mail):
                 self.times.append(time.time())
