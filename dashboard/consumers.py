@@ -4,6 +4,7 @@ It is told the topics too, and fetches by itself what could not be pushed.
 """
 
 import json
+import uuid
 from functools import partial
 from typing import Any
 
@@ -46,9 +47,17 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         await self.channel_layer.group_discard(live.GROUP, self.channel_name)
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """Note which live parts the page shows now."""
-        if isinstance(content, dict):
-            self.shows = shared.read(content.get("shows"))
+        """Note which live parts the page shows now; one just opened gets what changed meanwhile."""
+        if not isinstance(content, dict):
+            return
+        self.shows = shared.read(content.get("shows"))
+        since = content.get("since")
+        if isinstance(since, int | float):
+            topics = await live.changed_since(since)
+            if topics is None:
+                await self.send_json({"topics": ["refresh"], "pushed": []})
+            elif topics:
+                await self.live_topics({"topics": topics, "change": uuid.uuid4().hex})
 
     async def live_topics(self, event: dict[str, Any]) -> None:
         """Push what is shown of the topics, then name the topics and what of them was pushed."""

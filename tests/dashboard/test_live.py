@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import redis
@@ -41,7 +42,9 @@ async def leave(page: Any) -> None:
 
     A page cancelled while it still connects to Valkey may forget that, and wait for ever.
     """
-    await asyncio.to_thread(workers.until, _listens, "the page")
+    async with asyncio.timeout(workers.PATIENCE_SECONDS):
+        while not await asyncio.to_thread(_listens):
+            await asyncio.sleep(0.02)
     await page.send_input({"type": "websocket.disconnect", "code": 1000})
     await page.wait()
 
@@ -87,3 +90,35 @@ def test_another_site_may_not_connect(db: None) -> None:
         return said
 
     assert async_to_sync(scenario)()["type"] == "websocket.close"
+
+
+async def told(client: Client, since: float) -> Any:
+    """Open a page rendered at that time, and return the first it hears."""
+    page = browser(client)
+    await connect(page)
+    said = json.dumps({"shows": [], "since": since})
+    await page.send_input({"type": "websocket.receive", "text": said})
+    message = json.loads((await page.receive_output(5))["text"])
+    await leave(page)
+    return message
+
+
+def remembered(since: float) -> list[str]:
+    return async_to_sync(live.changed_since)(since) or []
+
+
+def test_a_page_learns_what_changed_before_it_could_hear(committed: str, client: Client) -> None:
+    client.force_login(make_user())
+    rendered = time.time()
+    live.broadcast("leads")
+    workers.until(lambda: "leads" in remembered(rendered), "the change")
+
+    assert "leads" in async_to_sync(told)(client, rendered)["topics"]
+
+
+def test_a_page_long_under_way_refreshes_all_it_shows(committed: str, client: Client) -> None:
+    client.force_login(make_user())
+
+    said = async_to_sync(told)(client, time.time() - live.REMEMBERED_SECONDS)
+
+    assert said == {"topics": ["refresh"], "pushed": []}
