@@ -27,6 +27,11 @@ def speed() -> float:
     return float(settings.BUSINESS_SPEED)
 
 
+def wall_at(moment: dt.datetime) -> dt.datetime:
+    """Return when the wall clock shall stand where business time stands at `moment`."""
+    return wall() + (moment - now()) / speed()
+
+
 def now() -> dt.datetime:
     """Return business time, aware, UTC.
 

@@ -193,13 +193,30 @@ SANDBOX_SMTP_PORT = read(
 )
 MAILBOX_DIR = read("MAILBOX_DIR", DATA_DIR / "mailbox", Path)
 
+# The sandbox market: companies with web sites and people with mailboxes, none of them real. Names
+# under `.example` lead to this port instead of into the world.
+SANDBOX_WEB_PORT = read(
+    "SANDBOX_WEB_PORT", PORT + 50 if PORT + 50 <= 65535 else PORT - 50, whole_number(1, 65535)
+)
+SANDBOX_SEED = read("SANDBOX_SEED", 1, whole_number(0, 2**31))
+
+# Mail that comes in through Mailgun's webhook, which the sandbox market speaks too, is signed with
+# this key.
+MAILGUN_SIGNING_KEY = read("MAILGUN_SIGNING_KEY", "", token) or (
+    "" if EMAIL_URL else hashlib.sha256(f"market:{SECRET_KEY}".encode()).hexdigest()
+)
+
+# A mail with its attachments comes in as one field of a form.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+
 # Alerts go to the operator by mail; to a Slack-compatible webhook, and to somebody else when nobody
 # acknowledges them, where these are set.
 ALERT_WEBHOOK_URL = read("ALERT_WEBHOOK_URL", "", own_webhook)
 ALERT_ESCALATION_EMAIL = read("ALERT_ESCALATION_EMAIL", "", email_address)
 
-# Business seconds a wall second while everything is sandboxed; any real channel makes it 1.
-BUSINESS_SPEED = read("BUSINESS_SPEED", 1, whole_number(1, 100_000))
+# Business seconds a wall second while everything is sandboxed, by default a day a minute; any real
+# channel makes it 1.
+BUSINESS_SPEED = read("BUSINESS_SPEED", 1440, whole_number(1, 100_000))
 
 # A worker that has not been heard of for this long loses its jobs.
 JOBS_LEASE_SECONDS = read("JOBS_LEASE_SECONDS", 15, whole_number(1, 3600))
@@ -411,6 +428,7 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        "flufl.bounce": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
     },
 }

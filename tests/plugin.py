@@ -27,7 +27,8 @@ OWN = (
         "PORT",
         "PUBLIC_URL",
     ),
-    *("LEAD_HOOK_RATE", "MAILBOX_DIR", "METRICS_TOKEN", "SANDBOX_SMTP_PORT", "SECRET_KEY"),
+    *("LEAD_HOOK_RATE", "MAILBOX_DIR", "MAILGUN_SIGNING_KEY", "METRICS_TOKEN", "SECRET_KEY"),
+    *("SANDBOX_SEED", "SANDBOX_SMTP_PORT", "SANDBOX_WEB_PORT"),
 )
 
 _servers: list[subprocess.Popen[bytes]] = []
@@ -65,6 +66,7 @@ def _start() -> None:
     os.environ["ENV_FILE"] = os.devnull
     os.environ["DATA_DIR"] = str(_data_dir)
     os.environ["TEST_RUN"] = secrets.token_hex(4)
+    os.environ["BUSINESS_SPEED"] = "1"
     if not os.environ.get("DATABASE_URL"):
         with (_data_dir / "postgres.log").open("wb") as log:
             server = embedded.postgres(_data_dir, durable=False)

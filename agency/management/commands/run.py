@@ -31,9 +31,8 @@ class Command(BaseCommand):
     def supervise(self) -> None:
         supervisor.require_free_port("PORT", settings.HOST, settings.PORT)
         if not settings.EMAIL_URL:
-            supervisor.require_free_port(
-                "SANDBOX_SMTP_PORT", "127.0.0.1", settings.SANDBOX_SMTP_PORT
-            )
+            for name in ("SANDBOX_SMTP_PORT", "SANDBOX_WEB_PORT"):
+                supervisor.require_free_port(name, "127.0.0.1", getattr(settings, name))
         supervisor.end_left_overs(settings.DATA_DIR)
         house = Supervisor(settings.DATA_DIR, settings.BASE_DIR, self.say)
         try:
@@ -41,7 +40,8 @@ class Command(BaseCommand):
             for server in servers():
                 house.start(Child.from_server(server))
             call_command("prepare", stdout=self.stdout)
-            for child in children():
+            call_command("begin")
+            for child in (*children(), *outside()):
                 house.start(child)
             self.watch(house)
         except KeyboardInterrupt:
@@ -87,7 +87,7 @@ def servers() -> list[embedded.Server]:
 
 def children() -> list[Child]:
     host, port = settings.HOST, str(settings.PORT)
-    found = [
+    return [
         python(
             "web",
             *("-m", "uvicorn", "agency.asgi:application", "--host", host, "--port", port),
@@ -103,16 +103,24 @@ def children() -> list[Child]:
         worker("worker-bulk", "bulk", threads=8),
         python("beat", "-m", "celery", "-q", "-A", "agency.celery", "beat", pool=1),
     ]
-    if not settings.EMAIL_URL:
-        found.append(
-            python(
-                "mailbox",
-                *("-m", "sandbox", "mailbox", "--port", str(settings.SANDBOX_SMTP_PORT)),
-                *("--maildir", str(settings.MAILBOX_DIR)),
-                pool=1,
-            )
-        )
-    return found
+
+
+def outside() -> list[Child]:
+    """Return who plays the world outside: the market, unless mail reaches the real one."""
+    if settings.EMAIL_URL:
+        return []
+    market = python(
+        "market",
+        *("-m", "sandbox", "market", "--maildir", str(settings.MAILBOX_DIR)),
+        *("--smtp-port", str(settings.SANDBOX_SMTP_PORT)),
+        *("--web-port", str(settings.SANDBOX_WEB_PORT)),
+        *("--app-url", settings.PUBLIC_URL, "--lead-form", lead_form()),
+        *("--speed", str(settings.BUSINESS_SPEED), "--seed", str(settings.SANDBOX_SEED)),
+        pool=1,
+    )
+    # Not an argument: every user of this machine may read those.
+    market.env["MAILGUN_SIGNING_KEY"] = settings.MAILGUN_SIGNING_KEY
+    return [market]
 
 
 def worker(name: str, queues: str, *, threads: int) -> Child:
@@ -146,9 +154,13 @@ def greeting_lines() -> list[str]:
         f"  Log in once      {link}",
         f"  Data             {relative(settings.DATA_DIR)}",
     ]
-    # By name: the layers below jobs do not import it.
-    endpoints = importlib.import_module("jobs.endpoints")
-    address = endpoints.url(endpoints.ensure("leads", "website"))
+    if not settings.EMAIL_URL:
+        seed, day = settings.SANDBOX_SEED, f"{86_400 / settings.BUSINESS_SPEED:g} s"
+        lines += [
+            f"  Outside          A simulated market (seed {seed}, a business day in {day});"
+            " nobody real is contacted",
+        ]
+    address = lead_form()
     lines += [
         f"  A lead's webhook {address}",
         f"  Make one appear  curl {address} -H 'Content-Type: application/json' -d"
@@ -158,6 +170,13 @@ def greeting_lines() -> list[str]:
         """ budget is 1,000 USD a month."}'""",
     ]
     return [*lines, "  Stop             Ctrl-C", ""]
+
+
+def lead_form() -> str:
+    """Return where the agency's own web form posts to."""
+    # By name: the layers below jobs do not import it.
+    endpoints = importlib.import_module("jobs.endpoints")
+    return str(endpoints.url(endpoints.ensure("leads", "website")))
 
 
 def relative(path: Path) -> str:
