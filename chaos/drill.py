@@ -14,7 +14,7 @@ from agency.db import give_back_connections
 from agency.ids import uuid7
 from chaos.house import House
 from chaos.kinds import Post
-from control import actions, execution, kinds
+from control import execution, kinds
 from control.models import Action, Decision, Level
 from jobs import queue
 from jobs.models import Event, Job
@@ -137,7 +137,7 @@ def approve(name: str, numbers: range) -> None:
             content_hash=action.content_hash,
             by="chaos",
             created_at=now,
-            expires_at=now + actions.APPROVAL_LASTS,
+            expires_at=now + execution.APPROVAL_LASTS,
         )
         for action in made
     )

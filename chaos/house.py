@@ -83,8 +83,11 @@ class House:
         port = os.environ["CHAOS_LEDGER_PORT"]
         ledger = run.python("ledger", "-m", "chaos.ledger", port, str(self.ledger), pool=1)
         found = {child.name: child for child in run.children()}
-        wanted = ("web", "mailbox", "beat") if self.intake else ("mailbox", "beat")
-        return [ledger, *(found[name] for name in wanted)]
+        wanted = ("web", "beat") if self.intake else ("beat",)
+        smtp, folder = str(settings.SANDBOX_SMTP_PORT), str(settings.MAILBOX_DIR)
+        takes_mail = ("-m", "sandbox", "mailbox", "--port", smtp, "--maildir", folder)
+        mailbox = run.python("mailbox", *takes_mail, pool=1)
+        return [ledger, mailbox, *(found[name] for name in wanted)]
 
     def _workers(self, number: int) -> Iterator[Child]:
         for n in range(number):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -14,8 +15,6 @@ from agency.models import AgencyProfile, AuditEntry, Client
 from control import execution, kinds, outcomes, policy, trips
 from control.models import Action, Decision, Level
 from jobs import events
-
-APPROVAL_LASTS = dt.timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,11 @@ def propose(proposal: Proposal, origin: Origin) -> Action:
         data={"reason": action.reason, "policy": action.policy, "hash": action.content_hash},
     )
     _supersede(action)
-    _route(action, judgement)
+    objection = kind.objection(action, params)
+    if objection:
+        _refuse(action, objection)
+    else:
+        _route(action, judgement)
     if not judgement.by_hand:
         trips.after_proposal(action)
     live.broadcast("approvals", "status", f"agent:{action.agent}")
@@ -102,9 +105,7 @@ def propose(proposal: Proposal, origin: Origin) -> Action:
 
 def _route(action: Action, judgement: policy.Judgement) -> None:
     if judgement.by_hand:
-        why = judgement.reason
-        action.advance(Action.Status.PROPOSED, Action.Status.REJECTED, error=why)
-        outcomes.tell(action, "action.refused", f"Refused, {why}: {action.summary}", {})
+        _refuse(action, judgement.reason)
     elif judgement.level == Level.FORBID:
         action.advance(Action.Status.PROPOSED, Action.Status.HELD, error=judgement.reason)
     elif judgement.level == Level.ASK:
@@ -119,14 +120,17 @@ def _route(action: Action, judgement: policy.Judgement) -> None:
         approve_by_policy(action, judgement)
 
 
+def _refuse(action: Action, why: str) -> None:
+    action.advance(Action.Status.PROPOSED, Action.Status.REJECTED, error=why)
+    outcomes.tell(action, "action.refused", f"Refused, {why}: {action.summary}", {})
+
+
 def approve_by_policy(action: Action, judgement: policy.Judgement) -> None:
     """Approve what policy does not ask about; the same single-use approval as a person's."""
     now = timezone.now()
+    leaves = leaves_at(action, now)
     action.advance(
-        Action.Status.PROPOSED,
-        Action.Status.APPROVED,
-        decided_at=now,
-        not_before=now + undo_window(action),
+        Action.Status.PROPOSED, Action.Status.APPROVED, decided_at=now, not_before=leaves
     )
     decision = Decision.objects.create(
         action=action,
@@ -134,7 +138,7 @@ def approve_by_policy(action: Action, judgement: policy.Judgement) -> None:
         content_hash=action.content_hash,
         by=f"policy: {judgement.reason}"[:150],
         created_at=now,
-        expires_at=now + APPROVAL_LASTS,
+        expires_at=leaves + execution.APPROVAL_LASTS,
     )
     audit.record(
         "action.approve",
@@ -148,9 +152,12 @@ def approve_by_policy(action: Action, judgement: policy.Judgement) -> None:
     execution.start(action, decision)
 
 
-def undo_window(action: Action) -> dt.timedelta:
-    """Return how long an approved action waits before it leaves the house."""
-    return regret_window() if action.outward else dt.timedelta(0)
+def leaves_at(action: Action, now: dt.datetime) -> dt.datetime:
+    """Return when an action approved now leaves: after the undo window, and in its own time."""
+    if not action.outward:
+        return now
+    own = kinds.get(action.kind).leaves_at(action, kinds.parsed(action))
+    return max(now + regret_window(), own or now)
 
 
 def regret_window() -> dt.timedelta:
@@ -206,8 +213,33 @@ def _rejudge(action: Action) -> bool:
         return True
 
 
+def withdraw(subject: models.Model, names: Iterable[str], why: str) -> int:
+    """Take back what is proposed or approved of these kinds and has not begun; return how many.
+
+    In the caller's transaction. One that begins at the same moment is either withdrawn here or
+    not: both take the action's row.
+    """
+    open_ = Action.objects.select_for_update().filter(
+        subject_type=subject._meta.label_lower,
+        subject_id=str(subject.pk),
+        kind__in=list(names),
+        status__in=[Action.Status.WAITING, Action.Status.HELD, Action.Status.APPROVED],
+    )
+    count = 0
+    for action in open_.order_by("pk"):
+        if action.advance(action.status, Action.Status.EXPIRED, error=why):
+            Decision.objects.filter(
+                action=action, verdict=Decision.Verdict.APPROVE, consumed_at=None, voided_at=None
+            ).update(voided_at=timezone.now())
+            outcomes.tell(action, "action.withdrawn", f"Withdrawn, {why}: {action.summary}", {})
+            count += 1
+    return count
+
+
 def _supersede(action: Action) -> None:
     """Put aside what the same agent proposed before: one answer to a question is enough."""
+    if kinds.get(action.kind).one_of_many:
+        return
     older = Action.objects.filter(
         agent=action.agent,
         kind=action.kind,

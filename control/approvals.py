@@ -44,11 +44,12 @@ def approve(action: Action, *, by: User, seen_hash: str, seconds: int | None = N
         if judgement.level == Level.FORBID:
             raise NotAllowed(judgement.reason)
         now = timezone.now()
+        leaves = actions.leaves_at(action, now)
         decision = decisions.record(
             action,
             Decision.Verdict.APPROVE,
             by,
-            expires_at=now + actions.APPROVAL_LASTS,
+            expires_at=leaves + execution.APPROVAL_LASTS,
             seconds=seconds,
         )
         action.advance(
@@ -56,7 +57,7 @@ def approve(action: Action, *, by: User, seen_hash: str, seconds: int | None = N
             Action.Status.APPROVED,
             decided_at=now,
             error="",
-            not_before=now + actions.undo_window(action),
+            not_before=leaves,
         )
         try:
             execution.start(action, decision)
@@ -224,7 +225,7 @@ def send_again(action: Action, *, by: User) -> bool:
         if won:
             decisions.record(action, Decision.Verdict.SEND_AGAIN, by)
             decision = decisions.record(
-                action, Decision.Verdict.APPROVE, by, expires_at=now + actions.APPROVAL_LASTS
+                action, Decision.Verdict.APPROVE, by, expires_at=now + execution.APPROVAL_LASTS
             )
             execution.start(action, decision)
         return won

@@ -6,12 +6,14 @@ integration called, with the action's id as idempotency key. A crash before that
 retry. After it nobody knows, and the action is `unknown` until a person says what happened.
 """
 
+import datetime as dt
 import logging
 import uuid
 
 from django.db import transaction
 from django.utils import timezone
 
+from agency import live
 from agency.db import give_back_connections
 from control import alerts, given_up, kinds, outcomes, policy, switches, trips
 from control.models import Action, Decision, Level
@@ -20,11 +22,24 @@ from jobs import events, queue, registry
 from jobs.lease import Held, Lease, LeaseLost
 from jobs.models import Event, Job, Lane
 
+APPROVAL_LASTS = dt.timedelta(hours=24)
+"""From when it could leave."""
+
+SLACK = dt.timedelta(milliseconds=500)
+
 log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
     """This action may not be executed (any more)."""
+
+
+class TooEarly(Exception):
+    """It must not leave before `at`, wall time: it is night there, or enough went out today."""
+
+    def __init__(self, at: dt.datetime) -> None:
+        super().__init__(f"not before {at}")
+        self.at = at
 
 
 def start(action: Action, decision: Decision) -> None:
@@ -55,6 +70,9 @@ def execute(job: Job, lease: Lease) -> None:
     except Refused as refusal:
         _refuse(action, str(refusal))
         return
+    except TooEarly as early:
+        _put_off(action, lease, early.at)
+        return
     if ready:
         _effect(action, decision, lease)
 
@@ -62,16 +80,16 @@ def execute(job: Job, lease: Lease) -> None:
 def _begin(action: Action, decision: Decision, lease: Lease) -> bool:
     """Commit that the effect starts now; return False if there is nothing to do for this job.
 
-    Raises Refused, Held, LeaseLost.
+    Raises Refused, TooEarly, Held, LeaseLost.
     """
     with transaction.atomic():
         lease.check_row()
         action.refresh_from_db(from_queryset=Action.objects.select_for_update())
-        live = decision.pk == given_up.live_decision(action)
-        if action.status == Action.Status.EXECUTING and live:
+        current = decision.pk == given_up.live_decision(action)
+        if action.status == Action.Status.EXECUTING and current:
             outcomes.mark_unknown(action, "its worker stopped in the middle of it")
             return False
-        if action.status != Action.Status.APPROVED or not live:
+        if action.status != Action.Status.APPROVED or not current:
             return False
         judgement = policy.judge(action)
         # After policy: a switch engaged or released between the two must not refuse it for good.
@@ -82,10 +100,22 @@ def _begin(action: Action, decision: Decision, lease: Lease) -> bool:
             raise Refused(judgement.reason)
         if judgement.level == Level.ASK and decision.user_id is None:
             raise Refused(judgement.reason)
+        at = kinds.get(action.kind).leaves_at(action, kinds.parsed(action))
+        if at is not None and at > timezone.now() + SLACK:
+            raise TooEarly(at)
         _consume(action, decision)
         return action.advance(
             Action.Status.APPROVED, Action.Status.EXECUTING, effect_started_at=timezone.now()
         )
+
+
+def _put_off(action: Action, lease: Lease, at: dt.datetime) -> None:
+    """Let an approved action and its job wait for the time it may leave; the try does not count."""
+    with transaction.atomic():
+        waits = Action.objects.filter(pk=action.pk, status=Action.Status.APPROVED)
+        waits.update(not_before=at)
+        lease.settle(Job.Status.SCHEDULED, run_at=at, attempt=max(0, lease.job.attempt - 1))
+    live.broadcast("approvals")
 
 
 def _consume(action: Action, decision: Decision) -> None:
@@ -93,17 +123,22 @@ def _consume(action: Action, decision: Decision) -> None:
     if kinds.content_hash(action) != decision.content_hash:
         raise Refused("what was approved was changed afterwards")
     now = timezone.now()
-    used = Decision.objects.filter(
+    live = Decision.objects.filter(
         pk=decision.pk,
         action=action,
         verdict=Decision.Verdict.APPROVE,
         content_hash=action.content_hash,
         consumed_at=None,
         voided_at=None,
-        expires_at__gt=now,
-    ).update(consumed_at=now)
-    if not used:
+    )
+    if not (_lasts(action, decision, now) and live.update(consumed_at=now)):
         raise Refused("its approval was used, recalled or too old")
+
+
+def _lasts(action: Action, decision: Decision, now: dt.datetime) -> bool:
+    """Whether the approval is not too old; what was put off since is as fresh as its new time."""
+    put_off = action.not_before + APPROVAL_LASTS if action.not_before else now
+    return now < max(decision.expires_at or now, put_off)
 
 
 def _effect(action: Action, decision: Decision, lease: Lease) -> None:

@@ -36,6 +36,7 @@ class ActionKind(Generic[P]):
 
     name: ClassVar[str]
     label: ClassVar[str]
+    word: ClassVar[str] = ""  # one of it, where the first word of its name does not say it
     params: type[P]
     stakes: ClassVar[str] = Action.Stakes.LOW
     outward: ClassVar[bool] = False
@@ -44,6 +45,7 @@ class ActionKind(Generic[P]):
     message_class: ClassVar[str] = ""  # cold, reply or transactional
     cost_usd: ClassVar[Decimal | None] = Decimal(0)  # None: no known price, so never done
     always_asks: ClassVar[bool] = False
+    one_of_many: ClassVar[bool] = False  # a subject has many: a new one replaces none that waits
     auto_from_phase: ClassVar[int] = NEVER
     expires_after: ClassVar[dt.timedelta] = dt.timedelta(days=7)
     editable: ClassVar[tuple[str, ...]] = ()
@@ -60,6 +62,18 @@ class ActionKind(Generic[P]):
     def render(self, action: Action, params: P) -> dict[str, Any]:
         """Return the message exactly as it will go out; empty for what is no message."""
         return {}
+
+    def source(self, action: Action, params: P) -> str:
+        """Return a message as it goes over the wire, headers and all; nothing if it is none."""
+        return ""
+
+    def objection(self, action: Action, params: P) -> str:
+        """Return why no person should even be asked, such as a claim without a fact; or nothing."""
+        return ""
+
+    def leaves_at(self, action: Action, params: P) -> dt.datetime | None:
+        """Return the wall time before which it must not leave, such as their morning; or None."""
+        return None
 
     def execute(self, action: Action, params: P, guard: Guard) -> dict[str, Any]:
         """Do it once and return the effect. An outward kind calls `guard` right before it.

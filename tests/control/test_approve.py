@@ -107,7 +107,7 @@ def test_an_approval_is_used_once(inbox: Inbox) -> None:
 
 def test_an_old_approval_is_not_used(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     action = waiting()
-    monkeypatch.setattr("control.actions.APPROVAL_LASTS", dt.timedelta(0))
+    monkeypatch.setattr("control.execution.APPROVAL_LASTS", -dt.timedelta(hours=1))
     approve(action)
     factories.work_off(ahead=True)
 

@@ -199,8 +199,8 @@ def test_a_suppressed_address_is_the_same_in_capitals() -> None:
     assert Action.objects.get(kind="reply_to_lead").status == "held"
 
 
-def test_cold_mail_has_no_rules_yet_and_so_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.kinds.ReplyToLead.message_class", "cold")
+def test_a_class_of_mail_without_rules_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.kinds.ReplyToLead.message_class", "newsletter")
     factories.received()
     assert Action.objects.get(kind="reply_to_lead").status == "held"
 
