@@ -1,9 +1,41 @@
-"""Leads and suppressions in the admin."""
+"""The pipeline in the admin: most is changed in the app, and only read here."""
 
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 
-from agency.admin import Audited
-from pipeline.models import Lead, SavedFilter, Suppression
+from agency.admin import Audited, History
+from pipeline.mail import sender_domains
+from pipeline.models import (
+    Attachment,
+    Contact,
+    Enrollment,
+    Fact,
+    HandTask,
+    IdealCustomer,
+    InboundMail,
+    Lead,
+    Mailbox,
+    Prospect,
+    ProspectImport,
+    ProspectKey,
+    ProspectMerge,
+    SavedFilter,
+    SenderDomain,
+    Sequence,
+    SequenceStep,
+    Sighting,
+    Source,
+    Suppression,
+    Thread,
+    Touch,
+    Variant,
+)
+
+SECRET = ("smtp_url", "imap_url")
 
 
 @admin.register(Lead)
@@ -55,3 +87,95 @@ class SuppressionAdmin(Audited[Suppression]):
 class SavedFilterAdmin(Audited[SavedFilter]):
     list_display = ("name", "user", "query", "created_at")
     search_fields = ("name",)
+
+
+@admin.register(IdealCustomer, Source, Sequence, SequenceStep, Variant, Contact)
+class SetUpAdmin(Audited[IdealCustomer]):
+    """What the operator sets up in the app and may put right here."""
+
+
+@admin.register(Prospect)
+class ProspectAdmin(History[Prospect]):
+    list_display = ("name", "domain", "fit", "status", "created_at")
+    list_filter = ("status", "world")
+    search_fields = ("name", "domain")
+
+
+@admin.register(
+    Fact, ProspectKey, ProspectImport, ProspectMerge, Enrollment, Touch, HandTask, Thread,
+    Attachment, Sighting,
+)  # fmt: skip
+class TrailAdmin(History[Fact]):
+    """What the house wrote down."""
+
+
+@admin.register(InboundMail)
+class InboundMailAdmin(History[InboundMail]):
+    list_display = ("received_at", "from_email", "subject", "kind", "label", "status")
+    list_filter = ("kind", "label", "status")
+    exclude = ("raw",)
+
+
+@admin.register(SenderDomain)
+class SenderDomainAdmin(History[SenderDomain]):
+    list_display = ("domain", "dkim_selector", "checked_at")
+    exclude = ("dkim_private_key",)
+
+
+class MailboxForm(forms.ModelForm[Mailbox]):
+    """An address to send from. What its servers' addresses hold is never shown again."""
+
+    class Meta:
+        model = Mailbox
+        fields = (
+            *("name", "from_name", "from_email", "smtp_url", "imap_url"),
+            *("ramp_start", "ramp_growth", "daily_cap", "active"),
+        )
+        widgets: ClassVar = {
+            name: forms.PasswordInput(attrs={"autocomplete": "off"}) for name in SECRET
+        }
+        help_texts: ClassVar = {
+            "smtp_url": "smtps://user:password@host. Empty: as it is, at first EMAIL_URL.",
+            "imap_url": "imaps://user:password@host. Empty: as it is.",
+        }
+
+    def clean_from_email(self) -> str:
+        """Keep it as mail is compared: in lower case."""
+        return str(self.cleaned_data["from_email"]).lower()
+
+    def clean_smtp_url(self) -> str | None:
+        """Keep what is there unless another is given."""
+        return self._kept("smtp_url", "smtp")
+
+    def clean_imap_url(self) -> str | None:
+        """Keep what is there unless another is given."""
+        return self._kept("imap_url", "imap")
+
+    def _kept(self, name: str, scheme: str) -> str | None:
+        given: str = self.cleaned_data[name] or ""
+        if not given:
+            return getattr(self.instance, name) or None
+        parts = urlsplit(given)
+        if parts.scheme not in {scheme, f"{scheme}s"} or not parts.hostname:
+            raise forms.ValidationError(f"It is {scheme}s://user:password@host.")
+        return given
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(Audited[Mailbox]):
+    """Mailboxes are added, paused and given their servers here; its domain gets a DKIM key."""
+
+    form = MailboxForm
+    list_display = ("from_email", "domain", "daily_cap", "active")
+
+    def save_model(
+        self, request: HttpRequest, obj: Mailbox, form: forms.ModelForm[Mailbox], change: bool
+    ) -> None:
+        """Save it with the domain its address is of."""
+        domain = obj.from_email.rpartition("@")[2]
+        obj.domain = sender_domains.add(domain, by=request.user.get_username())
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:
+        """Refuse: what it sent points at it. It can be paused."""
+        return False

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Func, QuerySet, TextField, Value
-from django.db.models.functions import Concat, Left
+from django.db.models.functions import Concat, Left, Lower
 
 Q = TypeVar("Q", bound=QuerySet[Any])
 
@@ -37,6 +37,19 @@ WORDS = _words("name", "company", "email")
 
 TEXT = _words("name", "company", "email", "subject", Left("message", SEARCHED))
 """Who it is and what they wrote."""
+
+PROSPECT = _words("name", "domain", "place", "industry", "email")
+"""Which company it is."""
+
+COMPANY = Func(
+    Lower("name"),
+    Value(r"\y(the|llc|inc|ltd|limited|co|corp|company|gmbh|plc)\y|[^[:alnum:]]+"),
+    Value(""),
+    Value("g"),
+    function="regexp_replace",
+    output_field=TextField(),
+)
+"""A company's name without what two writers write differently: its legal form, blanks, dots."""
 
 
 def matching(leads: Q, text: str, among: SearchVector = WORDS) -> Q:

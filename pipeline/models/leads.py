@@ -1,4 +1,4 @@
-"""Leads, the stages they go through, and the addresses nobody writes to."""
+"""Leads and the stages they go through."""
 
 from typing import ClassVar
 
@@ -196,27 +196,6 @@ class Lead(models.Model):
     def standing(self) -> Stage:
         """Where a lead of `staged` leads stands, a waiting draft counted in."""
         return Stage(self.__dict__["now"])
-
-
-class Suppression(models.Model):
-    """An address or domain nobody writes cold mail to; replies only if the person wrote since."""
-
-    class Scope(models.TextChoices):
-        ADDRESS = "address"
-        DOMAIN = "domain"
-
-    scope = models.CharField(max_length=8, choices=Scope)
-    value = models.CharField(max_length=254)
-    reason = models.CharField(max_length=200)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["scope", "value"], name="pipeline_suppression_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class SavedFilter(models.Model):
