@@ -1,0 +1,1 @@
+"""Finding companies that fit, and reading what they say of themselves."""
