@@ -1,0 +1,1 @@
+"""Writing to people who have not asked, step by step."""
