@@ -1,6 +1,16 @@
 """Pipeline registers its action kinds, rules and jobs when Django starts."""
 
+import importlib
+
 from django.apps import AppConfig
+
+REGISTER = (
+    *("compliance", "intake", "kinds", "leads"),
+    *("finding.imports", "finding.posted", "finding.schedule"),
+    *("mail.inbox", "mail.mailboxes", "mail.reports", "mail.sender_domains"),
+    "writing.outreach",
+)
+"""The modules that register jobs, kinds of action or rules when they are imported."""
 
 
 class PipelineConfig(AppConfig):
@@ -11,7 +21,5 @@ class PipelineConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what this app adds to the house."""
-        import pipeline.compliance
-        import pipeline.intake
-        import pipeline.kinds
-        import pipeline.leads  # noqa: F401 - all four register themselves
+        for name in REGISTER:
+            importlib.import_module(f"pipeline.{name}")

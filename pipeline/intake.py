@@ -28,8 +28,9 @@ MAX_EXTRA_ITEMS = 20
 MAX_ERRORS = 20
 MIN_PHONE_DIGITS = 5
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters but tab and newline, and those that turn the reading direction around."""
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and newline, those that turn the reading direction around, and halves
+of characters, which JSON may hold and Postgres refuses."""
 
 ALIASES = {
     "name": ("full_name", "your_name", "contact_name", "customer_name", "lead_name"),

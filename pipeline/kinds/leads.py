@@ -13,6 +13,7 @@ from control import kinds, overrides
 from control.models import Action
 from integrations import mail
 from jobs import events
+from pipeline.mail import postage
 from pipeline.models import Lead
 
 EVENT_OF = {
@@ -165,22 +166,33 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
         return f"The mail goes out {where}. You can call it back for {seconds} s."
 
     def render(self, action: Action, params: ReplyParams) -> dict[str, Any]:
-        """Return the mail as it goes out; sender and footer come from the profile."""
+        """Return the mail as it goes out.
+
+        Who wrote by mail is answered from the mailbox they wrote to, in the same conversation;
+        anybody else by the profile's sender.
+        """
         profile = AgencyProfile.load()
         lead = _lead(action)
-        domain = profile.sender_email.rpartition("@")[2]
+        letter = postage.latest(lead)
+        box = postage.written_to(letter) if letter is not None else None
+        sender = box.from_email if box else profile.sender_email
         return {
             "world": mail.world(),
-            "message_id": f"<{action.pk}@{domain}>",
-            "from_name": profile.sender_name,
-            "from_email": profile.sender_email,
+            "message_id": f"<{action.pk}@{sender.rpartition('@')[2]}>",
+            "answers": [*letter.references, letter.message_id] if letter is not None else [],
+            "from_name": box.from_name if box else profile.sender_name,
+            "from_email": sender,
             "to_name": lead.name,
             "to_email": lead.email,
-            "reply_to": profile.reply_to,
+            "reply_to": "" if box else profile.reply_to,
             "subject": params.subject,
             "body": params.body,
             "footer": f"{profile.name} · {profile.postal_address}",
         }
+
+    def source(self, action: Action, params: ReplyParams) -> str:
+        """Return the mail with its headers."""
+        return mail.source(_letter(action.rendered))
 
     def execute(self, action: Action, params: ReplyParams, guard: kinds.Guard) -> dict[str, Any]:
         """Send exactly what was approved; its Message-ID is made of the action's id."""
@@ -189,19 +201,7 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
             raise kinds.Blocked(
                 f"it was approved for {approved['world']} mail, which is {mail.world()} now"
             )
-        receipt = mail.send(
-            mail.Message(
-                message_id=approved["message_id"],
-                from_name=approved["from_name"],
-                from_email=approved["from_email"],
-                to_name=approved["to_name"],
-                to_email=approved["to_email"],
-                reply_to=approved["reply_to"],
-                subject=approved["subject"],
-                text=f"{approved['body']}\n\n-- \n{approved['footer']}\n",
-            ),
-            before_data=guard,
-        )
+        receipt = mail.send(_letter(approved), before_data=guard)
         return {"message_id": receipt.message_id, "server": receipt.server_reply}
 
     def done(self, action: Action, params: ReplyParams) -> None:
@@ -222,6 +222,21 @@ class ReplyToLead(kinds.ActionKind[ReplyParams]):
     def undo(self, action: Action, params: ReplyParams) -> None:
         """Refuse, with the correction."""
         raise kinds.Irrevocable("A mail that left cannot be taken back; write to correct it.")
+
+
+def _letter(approved: dict[str, Any]) -> mail.Message:
+    message = mail.Message(
+        message_id=approved["message_id"],
+        from_name=approved["from_name"],
+        from_email=approved["from_email"],
+        to_name=approved["to_name"],
+        to_email=approved["to_email"],
+        reply_to=approved["reply_to"],
+        subject=approved["subject"],
+        text=f"{approved['body']}\n\n-- \n{approved['footer']}\n",
+        headers=postage.answers(approved.get("answers", [])),
+    )
+    return postage.stamped(message)
 
 
 def _lead(action: Action) -> Lead:
