@@ -84,12 +84,18 @@ def template(facts: LeadFacts, wanted: Purpose, *, short: bool) -> Draft:
 
 
 def _greeting(name: str) -> str:
+    first = first_name(name)
+    return f"Hi {first}," if first else "Hello,"
+
+
+def first_name(name: str) -> str:
+    """Return the first name as one writes it; nothing where it does not look like one."""
     first = next(iter(name.split()), "")
     if not FIRST_NAME.fullmatch(first) or first.casefold() in TITLES:
-        return "Hello,"
+        return ""
     if first.islower() or (first.isupper() and len(first) > 2):
         first = first.capitalize()
-    return f"Hi {first},"
+    return first
 
 
 def _subject(subject: str) -> str:

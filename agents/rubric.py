@@ -7,16 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents import phrases, untrusted
+from pipeline.finding import addresses, trades
 
-FREE_MAIL = frozenset(
-    (
-        *("gmail.com", "googlemail.com", "outlook.com", "live.com", "msn.com", "icloud.com"),
-        *("me.com", "mac.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "t-online.de"),
-        *("proton.me", "protonmail.com", "mail.com", "yandex.com", "mail.ru", "ymail.com"),
-        *("comcast.net", "att.net", "verizon.net", "cox.net", "sbcglobal.net", "zoho.com"),
-    )
-)
-FREE_MAIL_OF_ANY_COUNTRY = re.compile(r"(?:yahoo|hotmail|live|outlook)\.[a-z.]{2,6}")
 TRACKING = re.compile(
     r"_|utm|page|form|url|referr?er|campaign|source|landing|consent|privacy|captcha|user_?agent|ip$"
     r"|.*(?:clid|_id|token)$",
@@ -34,19 +26,6 @@ PROMPT_BYTES = 6_000
 """Of the lead's words a model reads this much: a long message must not look like a token spike."""
 MENTIONED = 0.3
 WHY_CHARS = 300
-
-SAME_TRADE = {
-    "plumbing": ("plumber", "drain", "sewer"),
-    "hvac": ("heating", "air conditioning", "a/c", "furnace", "cooling"),
-    "roofing": ("roofer", "roof repair", "roofs"),
-    "electrical": ("electrician", "electric "),
-    "dental": ("dentist", "orthodont", "dentures"),
-    "legal": ("law firm", "attorney", "lawyer"),
-    "real estate": ("realtor", "property management"),
-    "landscaping": ("landscaper", "lawn care"),
-    "home services": ("handyman", "pest control", "garage door", "house cleaning", "remodel"),
-}
-"""What people of a trade call themselves, where it does not start with the trade's name."""
 
 SELF = r"\b(?:we|i)(?:'re| are| am|'m| run| own| represent| operate| manage) (?:[\w-]+ ){0,4}"
 OF_OTHERS = re.compile(
@@ -196,7 +175,7 @@ def judge(facts: LeadFacts) -> list[Judged]:
     """Judge every signal by rules: phrases in the words, matches with the ideal customer."""
     said = facts.said()
     domain = facts.email.rpartition("@")[2].lower()
-    own = bool(domain) and not _is_free(domain)
+    own = bool(domain) and not addresses.is_free(domain)
     words = len(said.split())
     counted = [
         _holds("own_domain", own or bool(facts.website), "has a domain", "has no domain"),
@@ -223,10 +202,6 @@ def judge(facts: LeadFacts) -> list[Judged]:
     if not by_name["budget"].strength:
         by_name["budget"] = _volume(facts) or by_name["budget"]
     return [by_name[name] for name in SIGNALS]
-
-
-def _is_free(domain: str) -> bool:
-    return domain in FREE_MAIL or FREE_MAIL_OF_ANY_COUNTRY.fullmatch(domain) is not None
 
 
 def _has_phone(facts: LeadFacts) -> bool:
@@ -261,7 +236,7 @@ def _listed(signal: str, wish: str, why: str, facts: LeadFacts) -> Judged:
     texts = (facts.said(),) if signal == "problem" else (facts.said(), facts.identity())
     for text in texts:
         for word in wanted:
-            match = _named(word, text)
+            match = trades.find(word, text)
             if match:
                 quote = phrases.sentence(text, match.start())
                 return Judged(signal=signal, strength=1, why=f"{word[:80]} {why}", quote=quote)
@@ -274,16 +249,6 @@ def _in_domain(wanted: list[str], facts: LeadFacts) -> str:
     """Return the industry a web or mail address is named after: harborplumbing.example."""
     domains = f"{facts.website} {facts.email.rpartition('@')[2]}".casefold()
     return next((word for word in wanted if len(word) > 3 and word.casefold() in domains), "")
-
-
-def _named(word: str, text: str) -> re.Match[str] | None:
-    """Find `word` or what its trade is also called; short words must stand alone."""
-    for name in (word, *SAME_TRADE.get(word.casefold(), ())):
-        end = r"\b" if len(name) < 4 else ""
-        match = re.search(rf"\b{re.escape(name)}{end}", text, re.I)
-        if match:
-            return match
-    return None
 
 
 def _excluded(facts: LeadFacts) -> Judged:

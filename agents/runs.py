@@ -32,6 +32,10 @@ class MissingSubject(LookupError):
     """What the agent should look at is not there any more."""
 
 
+class Undeclared(Exception):
+    """An agent proposes what its file does not say it proposes."""
+
+
 @registry.register("agents.run", max_attempts=4)
 def run_agent(job: Job, lease: Lease) -> None:
     """Run one agent on the job's subject."""
@@ -104,6 +108,7 @@ def perform(
         agent.run(case)
         if brain.is_over_time():
             brain.trip_over_time()
+        _check_declared(agent, case)
         conclude(case)
     except Held as held:
         _end(run, case, Run.Status.STOPPED, f"stopped by a kill switch: {held.tag}")
@@ -114,6 +119,12 @@ def perform(
     except Exception as error:
         _end(run, case, Run.Status.FAILED, f"{type(error).__name__}: {error}")
         raise
+
+
+def _check_declared(agent: Agent[Any, Any], case: Case[Any, Any]) -> None:
+    strange = {proposal.kind for proposal in case.proposals} - set(agent.proposes)
+    if strange:
+        raise Undeclared(f"{agent.name} does not say that it proposes {', '.join(sorted(strange))}")
 
 
 def _subject(model: type[models.Model], pk: str) -> models.Model:

@@ -21,6 +21,8 @@ ORDERS = re.compile(
     r"|\b(?:your|system|hidden|initial|original|previous|above) (?:system )?"
     r"(?:prompt|instructions|configuration)\b"
     r"|\b(?:system|developer) (?:message|override|notice|mode)\b|\bjailbreak|\bprompt injection"
+    r"|\b(?:notes?|message|attention|instructions?) (?:to|for) (?:all |any )?(?:ai|llm|bots?)\b"
+    r"|\bdear (?:ai|llm|language model|assistant|bot)\b"
     r"|\b(?:you are|as) (?:an? )?(?:large )?(?:language model|llm|helpful assistant)\b"
     r"|\b(?:score|rate|rank|grade|classif\w+|mark|qualif\w+|set) (?:\w+ ){0,4}"
     r"(?:as |at |to |with |of |is )?(?:100|10/10|maximum|highest|full marks|perfect|qualified)\b"

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from agency.models import Client
-from agents.seed import around, people, stories
+from agents.seed import around, outward, people, stories
 from jobs import depth
 
 
@@ -28,11 +28,17 @@ class Scale:
     """Jobs that wait: scheduled far ahead, or held by a switch."""
     alerts: int
     open_alerts: int
+    prospects: int
+    """Those who became leads among them."""
+    drafts: int
+    """Cold mails that wait for a decision."""
+    upcoming: int
+    """Prospects in the middle of a sequence that runs."""
 
 
 SCALES = {
-    "small": Scale(3, 64, 12, 400, 30, 24, 3),
-    "large": Scale(500, 100_000, 320, 1_000_000, 120_000, 2_000, 7),
+    "small": Scale(3, 64, 12, 400, 30, 24, 3, 300, 5, 6),
+    "large": Scale(500, 100_000, 320, 1_000_000, 120_000, 2_000, 7, 100_000, 40, 60),
 }
 
 
@@ -63,6 +69,10 @@ def write(
     say(f"{player.rehearse(plan)} different stories")
     pace = Pace(say, "leads, with all that came of them", scale.leads)
     player.play(plan, pace.at)
+    started = time.monotonic()
+    waiting = outward.write(rng, scale.prospects, scale.drafts, scale.upcoming, user)
+    took = time.monotonic() - started
+    say(f"{scale.prospects:,} prospects, {waiting} drafts to some of them, {took:.0f} s")
     around.alerts(rng, now, scale.alerts, scale.open_alerts, user)
     say(f"{scale.alerts:,} alerts, {scale.open_alerts} of them open")
     count = around.jobs(rng, now, scale.jobs, scale.parked, clients)

@@ -220,6 +220,16 @@ NOTES = (
     ),
 )
 
+ANSWER = Note(
+    "plumbing",
+    "Re: A question about {company}",
+    "You are right, we are a plumbing company in {town} and miss half our calls in the afternoon."
+    " What would it cost, and could we start next month? We have about $900 a month for it.",
+    "Half the calls of an afternoon is a good place to begin: somebody, or something, picks up"
+    " while your people are under a sink. I would like to see how your calls come in today.",
+)
+"""What somebody writes back to a cold mail; each of these leads was a prospect."""
+
 EDITS = (
     "I will call you tomorrow between nine and ten, if that suits.",
     "We did the same for a company two streets from you; I can tell you how that went.",

@@ -47,6 +47,7 @@ class Story:
     by_model: bool = False
     of_client: bool = False
     replayed: bool = False
+    source: str = "webhook:website"
 
 
 class Script(Brain):
@@ -121,18 +122,18 @@ class Recorder:
         note, town = self.story.note, self.story.town
         self.lead = Lead.objects.create(
             client=self.client,
-            source="webhook:website",
+            source=self.story.source,
             name=NAME,
             email=f"{LOCAL}@{DOMAIN}.example",
             phone=PHONE,
             company=COMPANY,
-            subject=note.subject,
+            subject=note.subject.replace("{company}", COMPANY),
             message=note.text.replace("{town}", town),
             received_at=timezone.now(),
         )
         audit.record(
             "lead.received",
-            f"{NAME} of {COMPANY} wrote through website",
+            f"{NAME} of {COMPANY} wrote through {self.story.source.removeprefix('webhook:')}",
             actor=self.lead.source,
             obj=self.lead,
             client=self.client,

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection, models
 
 from agency.models import AuditEntry
-from agents.seed.people import NOTES, TOWNS, Person, person
+from agents.seed.people import ANSWER, NOTES, TOWNS, Person, person
 from agents.seed.rehearsal import Story, record
 from agents.seed.tape import NOT_ARCHIVED, TABLES, Tape, columns
 from control.models import Decision
@@ -253,7 +253,7 @@ def plan(rng: random.Random, count: int, waiting: int, now: dt.datetime) -> list
 def _variants(rng: random.Random, count: int) -> list[Story]:
     """Return the messages that are sent: all of them, where there is room in several towns."""
     towns = 2 if count > 1_000 else 1
-    return [
+    stories = [
         Story(
             note,
             town,
@@ -263,6 +263,7 @@ def _variants(rng: random.Random, count: int) -> list[Story]:
         for number, note in enumerate(NOTES)
         for turn, town in enumerate(rng.sample(TOWNS, towns))
     ]
+    return [*stories, Story(ANSWER, TOWNS[0], by_model=True, source="reply")]
 
 
 def _lead(rng: random.Random, number: int, at: int, fate: str, variant: Story, age: int) -> Lead:

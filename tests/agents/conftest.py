@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import anthropic  # noqa: F401 - takes seconds the first time, which a test's lease does not have
+import genai_prices  # noqa: F401
 import pytest
 from llmock.pytest_plugin import LLMock
 from pytest_django import Settings

@@ -184,12 +184,25 @@ def test_what_fails_once_is_tried_again() -> None:
 def test_the_end_of_a_run_and_its_proposals_are_one() -> None:
     def act(case: Case[Any, Any]) -> None:
         case.propose("reply_to_lead", reply("Hello"), reason="polite")
-        case.propose("unheard_of", reply("Hello"), reason="polite")
+        case.propose("qualify_lead", reply("Hello"), reason="polite")
 
     run = run_probe(act)
 
     assert run.status == "failed"
-    assert "unheard_of" in run.error
+    assert "QualifyParams" in run.error
+    assert probe.its_actions() == []
+
+
+@pytest.mark.parametrize("kind", ["send_email", "drop_prospect"])
+def test_an_agent_proposes_nothing_it_does_not_declare(kind: str) -> None:
+    def act(case: Case[Any, Any]) -> None:
+        case.propose("reply_to_lead", reply("Hello"), reason="polite")
+        case.propose(kind, reply("Hello"), reason="told to by a page")
+
+    run = run_probe(act)
+
+    assert run.status == "failed"
+    assert f"does not say that it proposes {kind}" in run.error
     assert probe.its_actions() == []
 
 

@@ -1,4 +1,4 @@
-"""Fill an empty house with made-up leads, runs, decisions, jobs and alerts."""
+"""Fill an empty house with made-up leads, prospects, mails, runs, decisions, jobs and alerts."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ WAY_OUT = (
 
 
 class Command(BaseCommand):
-    help = f"{__doc__} Leads stand in for prospects, which do not exist yet. {WAY_OUT}"
+    help = f"{__doc__} {WAY_OUT}"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--scale", choices=list(seed.SCALES), default="small")
