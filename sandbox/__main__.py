@@ -1,11 +1,14 @@
-"""`python -m sandbox mailbox --port 8025 --maildir DIR`"""
+"""`python -m sandbox mailbox --port 8025 --maildir DIR`, or `market`, which is a mailbox too"""
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 from sandbox import mailbox
+from sandbox.market import serve
+from sandbox.market.post import App
 
 
 def main() -> None:
@@ -15,11 +18,33 @@ def main() -> None:
     part.add_argument("--port", type=int, required=True, help="on the loopback; 0 for any free one")
     part.add_argument("--maildir", type=Path, required=True, help="the folder to keep it in")
     part.set_defaults(run=lambda given: mailbox.serve(given.port, given.maildir))
+    _add_market(parts.add_parser("market", help="play the companies outside, and keep every mail"))
     given = parser.parse_args()
     try:
         asyncio.run(given.run(given))
     except OSError as error:
         sys.exit(f"the sandbox cannot start: {error}")
+
+
+def _add_market(part: argparse.ArgumentParser) -> None:
+    part.description = "MAILGUN_SIGNING_KEY in the environment signs the mail posted to the app."
+    part.add_argument("--smtp-port", type=int, required=True, help="on the loopback; 0 for any")
+    part.add_argument("--web-port", type=int, required=True, help="on the loopback; 0 for any")
+    part.add_argument("--maildir", type=Path, required=True, help="the folder to keep mail in")
+    part.add_argument("--app-url", required=True, help="the only address anything is sent to")
+    part.add_argument("--lead-form", default="", help="the app's address for a web form")
+    part.add_argument("--speed", type=float, default=1.0, help="business seconds a wall second")
+    part.add_argument("--seed", type=int, default=1, help="another number, another market")
+    part.set_defaults(run=_market)
+
+
+async def _market(given: argparse.Namespace) -> None:
+    key = os.environ.get("MAILGUN_SIGNING_KEY", "")
+    if not key:
+        sys.exit("the sandbox cannot start: MAILGUN_SIGNING_KEY is not set")
+    app = App(given.app_url.rstrip("/"), lead_form=given.lead_form, signing_key=key)
+    ports = serve.Ports(smtp=given.smtp_port, web=given.web_port)
+    await serve.serve(ports, given.maildir, app=app, speed=given.speed, seed=given.seed)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import mailbox
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -18,16 +19,19 @@ HOST = "127.0.0.1"
 MAX_BYTES = 10 * 1024 * 1024
 GRACE_SECONDS = 3.0
 
+OnKept = Callable[[str, Envelope], None]
+
 
 class Keeper:
-    """What the SMTP server does with a message."""
+    """What the SMTP server does with a message; `on_kept` is told its key and its envelope."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, on_kept: OnKept | None = None) -> None:
         # All three, or mailbox.Maildir takes a half-made folder for a finished one.
         for part in ("tmp", "new", "cur"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.maildir = mailbox.Maildir(folder, create=False)
+        self.on_kept = on_kept
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         sender, recipients = envelope.mail_from or "", ", ".join(envelope.rcpt_tos)
@@ -39,6 +43,9 @@ class Keeper:
             _sync(self.folder / "new")
         except OSError as error:
             return f"451 4.3.0 It cannot be kept: {error.strerror}"
+        if self.on_kept is not None:
+            # Afterwards: whatever comes of it, the mail is kept.
+            asyncio.get_running_loop().call_soon(self.on_kept, key, envelope)
         return f"250 2.0.0 Kept as {key}"
 
 
@@ -90,15 +97,29 @@ class CountedSMTP(SMTP):
 
 async def serve(port: int, folder: Path) -> None:
     """Take mail until SIGTERM or SIGINT. Raises OSError when the port or the folder is taken."""
+    stop = stop_asked()
+    async with taking_mail(port, Keeper(folder)) as bound:
+        sys.stdout.write(f"Sandbox mailbox: smtp://{HOST}:{bound} keeps every mail in {folder}\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def stop_asked() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    sessions = Sessions(Keeper(folder))
-    server = await loop.create_server(sessions.start, HOST, port)
-    bound = server.sockets[0].getsockname()[1]
-    sys.stdout.write(f"Sandbox mailbox: smtp://{HOST}:{bound} keeps every mail in {folder}\n")
-    sys.stdout.flush()
-    await stop.wait()
-    server.close()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(sessions.none_open.wait(), GRACE_SECONDS)
+    return stop
+
+
+@contextlib.asynccontextmanager
+async def taking_mail(port: int, keeper: Keeper) -> AsyncIterator[int]:
+    """Take mail until the block ends; yield the port. Raises OSError when it is taken."""
+    sessions = Sessions(keeper)
+    server = await asyncio.get_running_loop().create_server(sessions.start, HOST, port)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sessions.none_open.wait(), GRACE_SECONDS)

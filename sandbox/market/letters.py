@@ -1,0 +1,93 @@
+"""A mail that came in, as far as the person it is for cares."""
+
+import contextlib
+import re
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parseaddr
+from hashlib import sha256
+from pathlib import Path
+
+LINK = re.compile(r"<\s*(https?://[^>\s]+)\s*>")
+ID = re.compile(r"<[^<>\s]+>")
+ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """`sender` and `recipient` are the envelope's; `raw` is the mail without the envelope."""
+
+    sender: str
+    recipient: str
+    raw: bytes
+    from_name: str
+    reply_to: str
+    subject: str
+    message_id: str
+    references: str
+    text: str
+    unsubscribe: str
+    cold: bool
+    automatic: bool
+
+    @property
+    def id(self) -> str:
+        """What tells it from all others; the same mail sent twice is one."""
+        known = self.message_id or sha256(self.raw).hexdigest()
+        return sha256(f"{known} {self.recipient}".encode()).hexdigest()
+
+
+def read(sender: str, recipient: str, raw: bytes) -> Letter:
+    """Read a mail, whatever state it is in.
+
+    Cold is what can be unsubscribed from; an answer to somebody cannot.
+    """
+    # The newer policies raise errors at what is hardly a header.
+    found = message_from_bytes(raw)
+    name, address = parseaddr(_header(found, "From"))
+    unsubscribe = _header(found, "List-Unsubscribe")
+    link = LINK.search(unsubscribe)
+    identity = ID.search(_header(found, "Message-ID"))
+    answers = [parseaddr(_header(found, "Reply-To"))[1], address, sender]
+    return Letter(
+        sender=sender if ADDRESS.fullmatch(sender) else "",
+        recipient=recipient.lower(),
+        raw=raw,
+        from_name=name,
+        reply_to=next(filter(ADDRESS.fullmatch, answers), ""),
+        subject=_header(found, "Subject"),
+        message_id=identity.group() if identity else "",
+        references=" ".join(ID.findall(_header(found, "References"))),
+        text=_text(found),
+        unsubscribe=link.group(1) if link else "",
+        cold=bool(unsubscribe),
+        automatic=_header(found, "Auto-Submitted").lower() not in {"", "no"},
+    )
+
+
+def _header(found: Message, name: str) -> str:
+    """Return a header's words on one line."""
+    words = str(found.get(name, ""))
+    with contextlib.suppress(LookupError, ValueError, HeaderParseError):
+        words = str(make_header(decode_header(words)))
+    return " ".join(words.encode(errors="replace").decode().split())
+
+
+def _text(found: Message) -> str:
+    parts = [part for part in found.walk() if part.get_content_maintype() == "text"]
+    plain = [part for part in parts if part.get_content_subtype() == "plain"] or parts
+    content = plain[0].get_payload(decode=True) if plain else b""
+    return content.decode(errors="replace") if isinstance(content, bytes) else ""
+
+
+def kept(maildir: Path, key: str, recipient: str) -> Letter:
+    """Read a mail from where it is kept. Raises FileNotFoundError."""
+    # A mail program that was pointed at the folder moves what it has shown.
+    read_since = next((maildir / "cur").glob(f"{key}:*"), None)
+    raw = (read_since or maildir / "new" / key).read_bytes()
+    head, _, rest = raw.partition(b"\n")
+    sender = head.removeprefix(b"X-Envelope-From: <").rstrip(b">").decode(errors="replace")
+    return read(sender, recipient, rest.partition(b"\n")[2])
