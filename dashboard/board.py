@@ -35,7 +35,7 @@ EMPTY = {
 
 
 SHORT = {
-    "Answer waits for you": "Read and decide",
+    "Answer waits for you": "Decide",
     "Answer may have gone out": "Did it go out?",
     "You wanted to look": "You put it here",
 }
@@ -104,6 +104,11 @@ class Board:
 
     columns: list[Column]
     version: str
+
+    @property
+    def opens_at(self) -> Stage:
+        """Where a phone begins, which shows one column: the first that has somebody in it."""
+        return next((column.stage for column in self.columns if column.count), Stage.NEW)
 
     @property
     def total(self) -> int:

@@ -25,6 +25,7 @@ from control.models import Action, Decision
 
 SHOWN = 100
 LATE = dt.timedelta(minutes=15)
+LONGEST_UNDO = dt.timedelta(minutes=5)
 TOO_LATE = dt.timedelta(hours=1)
 
 OPEN = (Action.Status.WAITING, Action.Status.HELD, Action.Status.UNKNOWN)
@@ -101,9 +102,16 @@ def due() -> Q:
 
 
 def leaving() -> list[Leaving]:
-    """Return the approved messages that wait for the end of their undo window."""
+    """Return the approved messages that wait for the end of their undo window.
+
+    What waits for the recipient's morning is called back from its own page.
+    """
+    now = timezone.now()
     rows = Action.objects.filter(
-        status=Action.Status.APPROVED, outward=True, not_before__gt=timezone.now()
+        status=Action.Status.APPROVED,
+        outward=True,
+        not_before__gt=now,
+        not_before__lte=now + LONGEST_UNDO,
     ).order_by("not_before")
     return [
         Leaving(row.pk, title(row), row.not_before)
@@ -140,7 +148,7 @@ def item(action: Action) -> Item:
 
 def label(action: Action) -> str:
     """Return the one word for a kind of action: “Reply” for reply_to_lead."""
-    return action.kind.partition("_")[0].capitalize()
+    return kinds.get(action.kind).word or action.kind.partition("_")[0].capitalize()
 
 
 def title(action: Action) -> str:

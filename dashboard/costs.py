@@ -192,7 +192,7 @@ def sentence(periods: list[Period], agents: list[Line]) -> str:
     if len(agents) > 1:
         parts.append(f" {first.name} took {first.spent.usd / spent.usd * 100:.0f} % of it.")
     if spent.by_rules:
-        parts.append(f" Rules decided {spent.by_rules:,} of {spent.runs:,} runs, for nothing.")
+        parts.append(f" Rules decided {spent.by_rules:,} of {spent.runs:,} runs, at no cost.")
     return "".join(parts)
 
 

@@ -3,7 +3,7 @@
 What a known endpoint was sent and could not take is kept, marked rejected.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError, connection
@@ -14,8 +14,13 @@ from jobs.bodies import Refused
 from jobs.intake import Arrival, Receipt
 from jobs.models import Endpoint
 from pipeline import intake as lead_intake
+from pipeline.finding import posted
 
-KIND = lead_intake.KIND
+TAKES: dict[str, tuple[str, Callable[[str, bytes], object]]] = {
+    "leads": (lead_intake.KIND, lead_intake.read),
+    "prospects": (posted.KIND, posted.read),
+}
+"""What arrives, by the purpose in the address: the kind of job that takes it in, who reads it."""
 
 
 class Post(NamedTuple):
@@ -25,6 +30,7 @@ class Post(NamedTuple):
     address: str
     headers: Mapping[str, str]
     arrival: Arrival
+    purpose: str = "leads"
 
 
 Outcome = Receipt | Refused
@@ -51,16 +57,23 @@ def _take_in(posts: Sequence[Post]) -> list[Outcome]:
     good: dict[int, tuple[Endpoint, Arrival]] = {}
     refusals = rates.check([(post.token, post.address) for post in posts])
     admitted = [post.token for post, refused in zip(posts, refusals, strict=True) if not refused]
-    known = endpoints.find("leads", admitted)
+    known = {
+        token: endpoint
+        for purpose in dict.fromkeys(post.purpose for post in posts)
+        for token, endpoint in endpoints.find(purpose, admitted).items()
+    }
     for number, (post, refused) in enumerate(zip(posts, refusals, strict=True)):
         endpoint = known.get(post.token)
-        if refused or endpoint is None:
+        if refused or endpoint is None or endpoint.purpose != post.purpose:
             outcomes[number] = refused or not_found()
         elif refused := _refusal(endpoint, post):
             outcomes[number] = refused
         else:
             good[number] = (endpoint, post.arrival)
-    outcomes |= dict(zip(good, intake.accept(good.values(), KIND), strict=True))
+    for purpose, (kind, _) in TAKES.items():
+        of_it = {n: sent for n, sent in good.items() if sent[0].purpose == purpose}
+        if of_it:
+            outcomes |= dict(zip(of_it, intake.accept(of_it.values(), kind), strict=True))
     for number, outcome in outcomes.items():
         endpoint = known.get(posts[number].token)
         if endpoint is not None and isinstance(outcome, Refused) and outcome.status != 429:
@@ -71,7 +84,7 @@ def _take_in(posts: Sequence[Post]) -> list[Outcome]:
 def _refusal(endpoint: Endpoint, post: Post) -> Refused | None:
     try:
         arrivals.check_signature(endpoint, post.headers, post.arrival.body)
-        lead_intake.read(post.arrival.content_type, post.arrival.body)
+        TAKES[post.purpose][1](post.arrival.content_type, post.arrival.body)
     except Refused as refused:
         return refused
     return None

@@ -285,8 +285,8 @@ def _json_object(text: str) -> dict[str, Any]:
         raise forms.ValidationError(
             f"No valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
         ) from error
-    except RecursionError as error:
-        raise forms.ValidationError("Nested too deep.") from error
+    except (RecursionError, ValueError) as error:
+        raise forms.ValidationError("Nested too deep, or a number is too long.") from error
     if not isinstance(found, dict):
         raise forms.ValidationError("Must be an object: {…}.")
     return found

@@ -1,4 +1,4 @@
-"""Where outsiders post: `POST /hooks/leads/<token>`. Described in docs/WEBHOOKS.md.
+"""Where outsiders post: `POST /hooks/<purpose>/<token>`. Described in docs/WEBHOOKS.md.
 
 An ASGI app in front of Django: no session, no middleware, no thread for each request. What fails
 on its headers or its size is refused at once; the rest is taken in together with whatever arrives
@@ -24,7 +24,6 @@ from jobs.bodies import FieldError, Refused
 from jobs.intake import Receipt
 
 PREFIX = "/hooks/"
-LEADS = "/hooks/leads"
 RETRY_SECONDS = 5
 LINGER_SECONDS = 2
 LINGER_BYTES = 1024 * 1024
@@ -75,12 +74,12 @@ class Hooks:
 
     async def _take_in(self, scope: Scope, headers: dict[str, str], body: bytes) -> Receipt:
         _check_host(scope, headers)
-        path, _, token = scope["path"].rpartition("/")
-        if path != LEADS or not token:
+        purpose, _, token = scope["path"].removeprefix(PREFIX).partition("/")
+        if purpose not in deliveries.TAKES or not token:
             raise deliveries.not_found()
         arrival = arrivals.read(scope["method"], headers, body)
         address = scope["client"][0] if scope.get("client") else ""
-        return await self.intake.take_in(Post(token, address, headers, arrival))
+        return await self.intake.take_in(Post(token, address, headers, arrival, purpose))
 
 
 class Intake:
@@ -144,7 +143,8 @@ class Intake:
     async def _send_hints(self) -> None:
         while self.hint_due:
             self.hint_due = False
-            await asyncio.to_thread(wakeups.send, registry.get(deliveries.KIND).lane)
+            for kind, _ in deliveries.TAKES.values():
+                await asyncio.to_thread(wakeups.send, registry.get(kind).lane)
             await asyncio.sleep(HINT_SECONDS)
 
 

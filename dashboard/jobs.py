@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.models import Run
 from control import switches
 from control.models import Action
-from dashboard import leads
+from dashboard import leads, prospects
 from dashboard.web import Slice, newest
 from jobs import chain, operate
 from jobs.chain import Link
@@ -301,7 +301,11 @@ def _href(link: Link) -> str:
 
 def subject_href(kind: str, key: str) -> str:
     """Return the page of what a job or an event is about, or nothing."""
-    pages = {leads.LABEL: "lead-detail", "control.action": "approval-detail"}
+    pages = {
+        leads.LABEL: "lead-detail",
+        prospects.LABEL: "prospect-detail",
+        "control.action": "approval-detail",
+    }
     if kind not in pages:
         return ""
     try:

@@ -152,23 +152,30 @@ def actions_of(lead: Lead) -> QuerySet[Action]:
 
 
 def timeline(lead: Lead, actions: Iterable[Action], runs: Iterable[Run]) -> list[Entry]:
-    """Return what happened to a lead, newest first: its audit trail, with its runs among it.
+    """Return what happened to a lead, newest first: its audit trail, with its runs among it."""
+    runs, actions = list(runs), list(actions)
+    chains = {run.correlation_id for run in runs} | {a.correlation_id for a in actions}
+    entries = AuditEntry.objects.filter(
+        Q(object_type=LABEL, object_id=str(lead.pk)) | Q(correlation_id__in=chains)
+    )
+    return told(entries, actions, runs)
+
+
+def told(
+    entries: QuerySet[AuditEntry], actions: Iterable[Action], runs: Iterable[Run]
+) -> list[Entry]:
+    """Return the newest of some audit entries as lines, with the runs among them.
 
     What policy let through at once is one line, not the three of its proposal, leave and end.
     """
-    runs, actions = list(runs), list(actions)
-    chains = {run.correlation_id for run in runs} | {a.correlation_id for a in actions}
     by_itself = {
         str(a.pk): a.reason
         for a in actions
         if not a.outward and a.level == Level.AUTO and a.status == Action.Status.DONE
     }
-    entries = AuditEntry.objects.filter(
-        Q(object_type=LABEL, object_id=str(lead.pk)) | Q(correlation_id__in=chains)
-    ).order_by("-pk")[:TIMELINE_LENGTH]
     by_id = {str(run.pk): run for run in runs}
     found = []
-    for entry in entries:
+    for entry in entries.order_by("-pk")[:TIMELINE_LENGTH]:
         if entry.object_id in by_itself and entry.verb in {"action.proposed", "action.approve"}:
             continue
         run = by_id.pop(entry.object_id, None) if entry.verb == "run.completed" else None
@@ -207,7 +214,10 @@ def href_of(entry: AuditEntry) -> str:
         "control.action": "approval-detail",
         "agents.run": "run-detail",
         LABEL: "lead-detail",
+        "pipeline.prospect": "prospect-detail",
     }
+    if entry.object_type in ("pipeline.source", "pipeline.idealcustomer"):
+        return reverse("ideal-list")
     name = pages.get(entry.object_type)
     if name is None:
         return reverse("alert-list") if entry.object_type == "control.alert" else ""

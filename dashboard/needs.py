@@ -38,6 +38,7 @@ AT_MOST = 200
 """So many proposals are weighed: the doubtful, then by stakes, then the oldest."""
 
 SWITCHES_AT_MOST = 3
+WORTH_SAYING = dt.timedelta(minutes=1)
 FIRST = 1_000.0
 SOON, NOW = 5.0, 12.0
 """From these costs on an age is amber, and red."""
@@ -87,6 +88,11 @@ class Needs:
         """Since when the longest waits."""
         return min((row.since for row in self.rows), default=None)
 
+    @property
+    def waited(self) -> bool:
+        """Whether the longest waits for long enough to say so."""
+        return bool(self.oldest and timezone.now() - self.oldest >= WORTH_SAYING)
+
 
 def weigh(
     stakes: float,
@@ -106,7 +112,7 @@ def weigh(
 def read(engaged: Sequence[KillSwitch], now: dt.datetime | None = None) -> Needs:
     """Read all that needs the operator now from its rows and the engaged switches."""
     now = now or timezone.now()
-    actions = list(_with_leads(cockpit.waiting())[: AT_MOST + 1])
+    actions = list(_with_leads(cockpit.waiting().defer("evidence"))[: AT_MOST + 1])
     proposals = len(actions) if len(actions) <= AT_MOST else cockpit.waiting().order_by().count()
     rows = [_proposal(action, now) for action in actions[:AT_MOST]]
     open_alerts = list(Alert.objects.in_sight().gravest_first()[:AT_MOST])
@@ -143,7 +149,7 @@ def _proposal(action: Any, now: dt.datetime) -> Need:
     doubtful = action.status == Action.Status.UNKNOWN
     return Need(
         key=str(action.pk),
-        kind="May have gone out" if doubtful else item.label,
+        kind="In doubt" if doubtful else item.label,
         kind_tone="bad" if doubtful else "warn" if action.status == Action.Status.HELD else "",
         who=who,
         what=f"Held: {action.error}" if action.status == Action.Status.HELD else item.line,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.db.models import Model, Q, QuerySet
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from agency.models import Client
 from agents import fleet
@@ -21,7 +21,7 @@ from dashboard import cockpit, status
 from integrations import mail
 from jobs.models import ArchivedJob, Job
 from pipeline import search
-from pipeline.models import Lead
+from pipeline.models import Lead, Prospect
 
 MOST = 6
 """So many of a group are shown."""
@@ -38,10 +38,15 @@ NO_MATCH = 9
 
 PAGE_WORDS = {
     "home": "home start today dashboard needs me fleet road",
-    "approval-list": "inbox queue waiting drafts decide reply mail review",
+    "approval-list": "queue waiting drafts decide reply mail review",
     "alert-list": "warnings incidents problems trouble",
     "pipeline": "board funnel stages kanban",
-    "lead-list": "people prospects contacts enquiries inbound score",
+    "prospect-list": "companies outbound targets find scout fit duplicates import",
+    "ideal-list": "icp sources feeds directory scout customers whom to look for overpass",
+    "lead-list": "people contacts enquiries inbound score",
+    "inbox": "replies answers mail conversations threads unread",
+    "sequence-list": "cold mail steps variants wording linkedin calls enrollments",
+    "deliverability": "spf dkim dmarc dns bounces complaints warm-up ramp mailboxes domains",
     "client-list": "customers accounts tenants",
     "cost-list": "spend money usd tokens budget model",
     "costs": "spend money usd tokens budget model",
@@ -108,6 +113,7 @@ def find(text: str) -> list[Group]:
             Group("Waiting and recent", _actions(text)),
             Group("People", people),
             Group("Companies", companies),
+            Group("Prospects", _prospects(text)),
             Group("Clients", _clients(text)),
             Group("By id", _by_id(text)),
         ]
@@ -157,6 +163,9 @@ def verbs() -> Iterator[Hit]:
     if mail.world() == "sandbox":
         sample = reverse("start-sample")
         yield Hit("Post a sample lead", reverse("start"), "Sandbox", "test demo try", post=sample)
+    yield Hit("Do tasks by hand", reverse("task-list"), "Tasks", "linkedin notes calls to do")
+    hint = "Deliverability"
+    yield Hit("Suppress somebody", reverse("suppression-list"), hint, "unsubscribe list block")
     yield Hit("Set up your agency", reverse("start"), "Four steps", "guide first run onboarding")
     yield Hit("Log out", settings, "", "sign out leave", post=reverse("logout"))
     for name in sorted(fleet.all_agents()):
@@ -211,18 +220,33 @@ def _people(text: str) -> tuple[list[Hit], list[Hit]]:
     return _anyway(people, text), _anyway(named, text)
 
 
-def _clients(text: str) -> list[Hit]:
-    found = Client.objects.filter(Q(name__icontains=text) | Q(slug__startswith=text.lower()))
+def _prospects(text: str) -> list[Hit]:
+    """Return the prospects found by name, domain or place, the newest of them."""
+    found = search.matching(Prospect.objects.filter(merged_into=None), text, search.PROSPECT)
+    rows = list(found.order_by("-pk").only("id", "name", "domain", "place", "status")[:AMONG])
     return _anyway(
-        (Hit(client.name, _client_href(client), client.status) for client in found[:AMONG]), text
+        (
+            Hit(
+                row.name,
+                reverse("prospect-detail", args=[row.pk]),
+                " · ".join(part for part in (row.place, row.get_status_display().lower()) if part),
+                f"{row.domain} {row.place}",
+            )
+            for row in rows
+        ),
+        text,
     )
 
 
-def _client_href(client: Client) -> str:
-    try:
-        return reverse("client-detail", args=[client.slug])
-    except NoReverseMatch:
-        return f"{reverse('activity-list')}?q={quote(client.name)}"
+def _clients(text: str) -> list[Hit]:
+    found = Client.objects.filter(Q(name__icontains=text) | Q(slug__startswith=text.lower()))
+    return _anyway(
+        (
+            Hit(client.name, reverse("client-detail", args=[client.slug]), client.status)
+            for client in found[:AMONG]
+        ),
+        text,
+    )
 
 
 def _actions(text: str) -> list[Hit]:
@@ -259,6 +283,7 @@ def _by_id(text: str) -> list[Hit]:
         *(_row(job, "job-detail", f"Job {job.kind}, archived") for job in among(ArchivedJob)),
         *(_row(action, "approval-detail", action.summary) for action in among(Action)),
         *(_row(lead, "lead-detail", str(lead)) for lead in among(Lead)),
+        *(_row(one, "prospect-detail", one.name) for one in among(Prospect)),
     ]
     return hits[:MOST]
 

@@ -23,8 +23,9 @@ HOUR = 60
 MINUS = "\N{MINUS SIGN}"
 
 # All sums of two months by how many whole days ago they were, in one round trip; each day is a walk
-# of its own along an index that holds all it needs. Who is disqualified gets no answer, so none is
-# promised (as dashboard.leads.promise counts it).
+# of its own along an index that holds all it needs. What is told of a week and the week before is
+# counted no further back, and approvals by the month. Who is disqualified gets no answer, so none
+# is promised (as dashboard.leads.promise counts it).
 SUMS = """
 WITH given AS (
     SELECT %(now)s::timestamptz AS now, %(monday)s::timestamptz AS monday,
@@ -34,26 +35,29 @@ WITH given AS (
         now - make_interval(days => ago) AS high
     FROM given, generate_series(0, 59) AS ago
 )
-SELECT lead.whose, ago, lead.came, lead.qualified, lead.kept, lead.owed
+SELECT CASE WHEN lead.own THEN 'own' ELSE 'theirs' END, ago,
+    lead.came, lead.qualified, lead.kept, lead.owed
 FROM day CROSS JOIN LATERAL (
-    SELECT CASE WHEN client_id IS NULL THEN 'own' ELSE 'theirs' END AS whose, count(*) AS came,
-        count(*) FILTER (WHERE status = 'qualified') AS qualified,
-        count(*) FILTER (WHERE status <> 'disqualified'
+    SELECT client_id IS NULL AS own, count(*) AS came,
+        count(*) FILTER (WHERE ago < 14 AND status = 'qualified') AS qualified,
+        count(*) FILTER (WHERE ago < 14 AND status <> 'disqualified'
             AND least(drafted_at, answered_at) <= received_at + promised) AS kept,
-        count(*) FILTER (WHERE status <> 'disqualified' AND (
+        count(*) FILTER (WHERE ago < 14 AND status <> 'disqualified' AND (
             received_at <= now - promised OR least(drafted_at, answered_at) IS NOT NULL)) AS owed
     FROM pipeline_lead WHERE received_at > low AND received_at <= high GROUP BY 1
 ) AS lead
 UNION ALL
 SELECT 'runs', ago, run.usd, run.completed, 0, run.ended
 FROM day CROSS JOIN LATERAL (
-    SELECT sum(cost_usd) AS usd, count(*) FILTER (WHERE status = 'completed') AS completed,
-        count(*) FILTER (WHERE status IN ('completed', 'failed', 'abandoned')) AS ended
+    SELECT sum(cost_usd) AS usd,
+        count(*) FILTER (WHERE ago < 14 AND status = 'completed') AS completed,
+        count(*) FILTER (WHERE ago < 14
+            AND status IN ('completed', 'failed', 'abandoned')) AS ended
     FROM agents_run WHERE started_at > low AND started_at <= high
 ) AS run WHERE run.usd IS NOT NULL
 UNION ALL
-SELECT 'approved', date_part('day', now - d.created_at)::int, count(*),
-    count(*) - count(edited.action_id), 0, 0
+SELECT 'approved', CASE WHEN d.created_at > now - interval '30 days' THEN 0 ELSE 30 END,
+    count(*), count(*) - count(edited.action_id), 0, 0
 FROM given, control_decision d LEFT JOIN (
     -- What is approved now was edited less than 30 days before: proposals lapse sooner.
     SELECT DISTINCT action_id FROM control_decision, given
@@ -209,8 +213,8 @@ def _grow(sums: Sums) -> Quadrant:
     ]
     each = [cost / count if count else None for cost, count in zip(spend, leads, strict=True)]
     figures = [
-        _changed("Model cost, 30 d", spend[0], spend[1] or None, money, good=None),
-        _changed("Model cost per lead", each[0], each[1], money, good=False),
+        _changed("Cost, 30 d", spend[0], spend[1] or None, money, good=None),
+        _changed("Cost per lead", each[0], each[1], money, good=False),
     ]
     trend = sums.trend("runs")
     title = "Model cost a day in $, 30 days"

@@ -23,6 +23,10 @@ VIEWS = {
 }
 
 
+TOPICS = ("money", "config")
+"""Views that are by the kind of action, and not offered while no kind is about them."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """A part of the queue; it stays while the operator decides."""
@@ -98,7 +102,7 @@ def _held(chosen: Scope) -> QuerySet[Action]:
         found = found.filter(agent=chosen.agent)
     if chosen.view == "mail":
         return found.exclude(channel="")
-    if chosen.view in ("money", "config"):
+    if chosen.view in TOPICS:
         return found.filter(kind__in=_kinds_about(chosen.view))
     if chosen.view == "doubt":
         return found.filter(status=Action.Status.UNKNOWN)
@@ -130,6 +134,7 @@ def parts(chosen: Scope) -> Parts:
         views=[
             Part(label, by_view[view], _href(view, chosen.agent), view == chosen.view)
             for view, label in VIEWS.items()
+            if view == chosen.view or view not in TOPICS or _kinds_about(view)
         ],
         agents=[
             Part(name.capitalize(), n, _href(chosen.view, name), name == chosen.agent)
@@ -148,7 +153,7 @@ def _views(group: Mapping[str, Any]) -> list[str]:
     found = [""]
     if group["channel"]:
         found.append("mail")
-    found += [name for name in ("money", "config") if group["kind"] in _kinds_about(name)]
+    found += [name for name in TOPICS if group["kind"] in _kinds_about(name)]
     if group["status"] == Action.Status.UNKNOWN:
         found.append("doubt")
     return found

@@ -1,4 +1,4 @@
-"""How fast one address, and all together, may post to a webhook endpoint."""
+"""How fast one address may post to a public page, and all together to a webhook endpoint."""
 
 import functools
 import hashlib
@@ -61,6 +61,15 @@ def check(posts: Sequence[Who]) -> list[Refused | None]:
     # The last ones of an address are those too many.
     found = [refusals[who].pop() if refusals[who] else None for who in reversed(posts)]
     return found[::-1]
+
+
+def is_over(rate: RateLimitItem, *ids: str) -> bool:
+    """Count one more; return whether it is more than the rate allows."""
+    shared, own = limiters()
+    try:
+        return not shared.hit(rate, *ids)
+    except StorageError:
+        return not own.hit(rate, *ids)
 
 
 def _count(who: Who, count: int) -> list[Refused]:

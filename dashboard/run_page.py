@@ -11,7 +11,7 @@ from django.utils import timezone
 from agents import fleet
 from agents.models import ModelCall, Run, Step
 from control.models import Action, Decision
-from dashboard import agent_runs, comparison, leads, schema_form
+from dashboard import agent_runs, comparison, leads, prospects, schema_form
 from dashboard.forms import ReplayForm
 from dashboard.templatetags.dashboard import pretty
 
@@ -140,4 +140,6 @@ def _compared(run: Run, replays: list[Run]) -> comparison.Comparison | None:
 
 
 def _subject_url(run: Run) -> str:
-    return reverse("lead-detail", args=[run.subject_id]) if run.subject_type == leads.LABEL else ""
+    pages = {leads.LABEL: "lead-detail", prospects.LABEL: "prospect-detail"}
+    name = pages.get(run.subject_type)
+    return reverse(name, args=[run.subject_id]) if name else ""

@@ -49,6 +49,12 @@ class SampleForm(forms.Form):
     note = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "In a few words."}), required=False
     )
+    trades = forms.CharField(
+        initial="plumbing\nhvac\nhome services and everything else around a house",
+        widget=forms.Textarea(attrs={"rows": 2, "data-chips": "", "spellcheck": "false"}),
+        help_text="Enter or a comma adds one.",
+        required=False,
+    )
     fixed = forms.CharField(
         label="Address of the webhook",
         initial="https://northwind.example/hooks/leads",

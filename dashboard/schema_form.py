@@ -298,7 +298,7 @@ def _read_map(key: str, resolved: Schema, posted: QueryDict) -> dict[str, Any]:
 def _read_json(name: str, text: str, broken: dict[str, str]) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError
         where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         broken[name] = f"is no valid JSON{where}"
         return text

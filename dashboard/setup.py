@@ -160,5 +160,5 @@ def post_sample(*, by: str) -> str:
     (outcome,) = deliveries.take_in([Post(endpoint.token, "", {}, arrival)])
     if isinstance(outcome, Refused):
         raise outcome
-    wakeups.send(registry.get(deliveries.KIND).lane)
+    wakeups.send(registry.get(deliveries.TAKES["leads"][0]).lane)
     return sample["name"]

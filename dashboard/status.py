@@ -16,11 +16,14 @@ from agents import health
 from agents.models import ModelCall, Run
 from control import switches
 from control.models import Alert, KillSwitch
-from dashboard import cockpit, setup
+from dashboard import cockpit, inbox, setup
 from integrations import mail
 
 NAMED = 2
 """More agents than this are counted in the sentence; their names are in its title."""
+
+MOST_COUNTED = 99
+"""What fits above a tab on a phone; its title and the rail say it exactly."""
 
 TABS = {
     "home": "overview",
@@ -45,6 +48,13 @@ class Link:
     counts: str = ""
     count: int = 0
     count_title: str = ""
+
+    @property
+    def count_short(self) -> str:
+        """How many there are, as short as a phone's tab needs it."""
+        if self.count > MOST_COUNTED:
+            return f"{MOST_COUNTED}+"
+        return str(self.count or "")
 
     @property
     def icon(self) -> str:
@@ -94,8 +104,8 @@ class Status:
     def needs_words(self) -> str:
         """How many decisions wait, as a sentence begins."""
         if not self.waiting:
-            return "Nothing needs you"
-        return f"{self.waiting:,} need{'s' if self.waiting == 1 else ''} you"
+            return "Nothing to decide"
+        return f"{self.waiting:,} to decide"
 
     @property
     def tone(self) -> str:
@@ -141,6 +151,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
     found = AgencyProfile.objects.annotate(
         waiting=_count(cockpit.waiting()),
         alerts=_count(open_alerts),
+        unread=_count(inbox.unread()),
         critical=_count(open_alerts.filter(severity=Alert.Severity.CRITICAL)),
         failing=health.failing(),
         working=ArraySubquery(running.order_by("agent").values("agent").distinct()),
@@ -160,7 +171,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
         stopped=stopped,
         backlog=switches.waiting(stopped) if stopped else 0,
         sandbox=sandbox,
-        groups=_groups(path, found.waiting, found.alerts, sandbox),
+        groups=_groups(path, found.waiting, found.alerts, found.unread, sandbox),
         recallable=cockpit.leaving(),
         setup=setup.unfinished(profile),
     )
@@ -168,7 +179,7 @@ def read(profile: AgencyProfile, path: str) -> Status:
 
 def links(*, sandbox: bool) -> list[Link]:
     """Return every page of the rail."""
-    return [link for group in _groups("", 0, 0, sandbox) for link in group.links]
+    return [link for group in _groups("", 0, 0, 0, sandbox) for link in group.links]
 
 
 def start_of_today() -> dt.datetime:
@@ -203,7 +214,7 @@ def _is_at(path: str, name: str) -> bool:
     return path == reverse(name) if name == "home" else path.startswith(reverse(name))
 
 
-def _groups(path: str, waiting: int, alerts: int, sandbox: bool) -> list[Group]:
+def _groups(path: str, waiting: int, alerts: int, unread: int, sandbox: bool) -> list[Group]:
     pages = {
         "": [
             ("Overview", "home", "h", "", 0, ""),
@@ -213,6 +224,11 @@ def _groups(path: str, waiting: int, alerts: int, sandbox: bool) -> list[Group]:
         "Acquire": [
             ("Pipeline", "pipeline", "p", "", 0, ""),
             ("Leads", "lead-list", "l", "", 0, ""),
+            ("Prospects", "prospect-list", "r", "", 0, ""),
+            ("Ideal customers", "ideal-list", "d", "", 0, ""),
+            ("Inbox", "inbox", "i", "inbox", unread, "unread"),
+            ("Sequences", "sequence-list", "q", "", 0, ""),
+            ("Deliverability", "deliverability", "v", "", 0, ""),
         ],
         "Serve": [("Clients", "client-list", "c", "", 0, "")],
         "Grow": [("Costs", "cost-list", "o", "", 0, "")],

@@ -64,6 +64,15 @@ GROUPS = {
     "effects": Group("What was done", tuple(f"action.{verb}" for verb in EFFECTS)),
     "runs": Group("Runs of agents", starts=("run.",)),
     "leads": Group("Leads", starts=("lead.",)),
+    "prospects": Group(
+        "Prospects",
+        starts=(
+            *("prospect.", "ideal_customer.", "source.", "import."),
+            *("enrollment.", "suppression.", "task."),
+        ),
+    ),
+    "sequences": Group("Sequences", starts=("sequence.", "variant.")),
+    "mail": Group("Mail", starts=("mail.", "inboundmail.", "sender_domain.")),
     "clients": Group("Clients", starts=("client.",)),
     "stops": Group("Stopping and resuming", starts=("switch.",)),
     "alerts": Group("Alerts", starts=("alert.",)),
@@ -101,11 +110,6 @@ class Wanted:
         """Return the filters that are set, by their names in a query."""
         found = {name: getattr(self, name) for name in FIELDS}
         return {name: text for name, text in found.items() if text}
-
-    @property
-    def more(self) -> bool:
-        """Whether one of the filters that are out of the way at first is set."""
-        return bool(self.client or self.since or self.until)
 
     @cached_property
     def days(self) -> tuple[dt.datetime | None, dt.datetime | None]:

@@ -1,4 +1,4 @@
-"""A line without an axis, for a card."""
+"""A line without an axis, for a card. It starts at zero: little change looks like little."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard.charts import frame, paths
-from dashboard.charts.scale import Scale
+from dashboard.charts.scale import FLAT, Scale
 from dashboard.charts.series import Number, clean, drawn, present
 from dashboard.charts.words import short
 
@@ -23,7 +23,7 @@ def sparkline(
     if not there:
         return _svg(f"{title}: no value yet", "none", frame.EMPTY, frame.EMPTY)
     low, high = min(there), max(there)
-    scale = Scale(low, high, (), TOP, BOTTOM)
+    scale = Scale(min(0.0, low), max(high, FLAT), (), TOP, BOTTOM)
     lines = [run for run in paths.segments(numbers, scale) if len(run) > 1]
     shapes = frame.joined(
         format_html(
@@ -36,7 +36,8 @@ def sparkline(
     last = max(index for index, value in enumerate(numbers) if value is not None)
     value = numbers[last]
     at, y = frame.position(last, len(numbers)), scale.y(drawn(value or 0.0))
-    says = f"{title}: {short(value, unit)} now, {short(low, unit)} to {short(high, unit)}"
+    between = f"{short(low, unit)} to {short(high, unit)}"
+    says = f"{title}: {short(value, unit)} now, {between}, drawn from zero"
     return _svg(says, tone, shapes, frame.dots(at, [y]))
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.forms import BoundField
@@ -71,6 +72,15 @@ TONES = {
     "discarded": "bad",
     "sent": "ok",
     "sending": "accent",
+    "researched": "accent",
+    "contacted": "ai",
+    "replied": "ok",
+    "lead": "ok",
+    "declined": "off",
+    "dropped": "off",
+    "active": "ok",
+    "finished": "off",
+    "paused": "warn",
 }
 VERDICTS = {
     "approve": "Approved",
@@ -365,6 +375,28 @@ def pretty(value: Any) -> str:
 def grouped(count: int) -> str:
     """Write a whole number with its thousands apart."""
     return f"{count:,}"
+
+
+@register.filter
+def host(url: str) -> str:
+    """Return the site of an address, without what every one has in front."""
+    return urlsplit(url).netloc.removeprefix("www.")
+
+
+@register.filter
+def web(url: str) -> str:
+    """Return an address a browser may be led to, or nothing: others may run as a script."""
+    return url if urlsplit(url).scheme in ("http", "https") else ""
+
+
+@register.filter
+def minutes(number: int) -> str:
+    """Write a span in minutes as one would say it."""
+    for size, name in ((1440, "day"), (60, "hour")):
+        if number % size == 0:
+            count = number // size
+            return name if count == 1 else f"{count} {name}s"
+    return f"{number} min"
 
 
 @register.filter

@@ -13,14 +13,16 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url, trigger_client_event
+from pydantic import ValidationError
 
-from control import approvals, recalls, takeovers, undo
+from control import approvals, kinds, recalls, takeovers, undo
 from control.models import Action, Decision, Takeover
 from dashboard import cockpit, queue
 from dashboard.forms import DelayForm, NoteForm, RejectForm
 from dashboard.views import cases
 from dashboard.views.cases import looked
 from dashboard.web import Request
+from integrations.errors import ServiceError
 
 Refusal = (approvals.Stale, approvals.NotAllowed)
 
@@ -35,6 +37,19 @@ def approval_list(request: HttpRequest) -> HttpResponse:
 def approval_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show the queue and one thing, decided or not."""
     return cases.show(request, get_object_or_404(Action, pk=pk))
+
+
+@require_safe
+def source(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show a message as it goes over the wire, every header, as text."""
+    action = get_object_or_404(Action, pk=pk)
+    try:
+        text, problem = kinds.get(action.kind).source(action, kinds.parsed(action)), ""
+    except (ServiceError, ValidationError, KeyError) as error:
+        text, problem = "", str(error)
+    return render(
+        request, "control/source.html", {"action": action, "source": text, "problem": problem}
+    )
 
 
 @require_POST
@@ -230,7 +245,8 @@ def undo_action(request: Request, pk: uuid.UUID) -> HttpResponse:
 
 def _safe(request: HttpRequest, back: str, otherwise: str) -> str:
     """Return where to go back to, if it is a page of this site."""
-    return back if url_has_allowed_host_and_scheme(back, {request.get_host()}) else otherwise
+    ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, {request.get_host()})
+    return back if ours else otherwise
 
 
 def _typed(request: HttpRequest, action: Action) -> dict[str, str]:

@@ -11,7 +11,7 @@ from control.models import Action, Decision
 from dashboard import cockpit, queue, scores, thread
 from dashboard.forms import DELAYS, NOTES, REJECTIONS, delayed_until
 from dashboard.web import page
-from pipeline.models import Lead
+from pipeline.models import Lead, Prospect
 
 TEMPLATE = "control/approval_list.html"
 PARTIALS = ("cockpit", "queue", "case")
@@ -77,6 +77,7 @@ def _queue(request: HttpRequest, rows: list[Action] | None) -> dict[str, Any]:
 def _case(action: Action, ids: list[uuid.UUID]) -> dict[str, Any]:
     before, after = cockpit.neighbours(ids, action.pk)
     lead, letters = _thread(action)
+    prospect = _prospect(action)
     decided = list(action.decisions.all())
     decidable = action.status in approvals.DECIDABLE
     return {
@@ -89,6 +90,7 @@ def _case(action: Action, ids: list[uuid.UUID]) -> dict[str, Any]:
         "doubtful": action.status == Action.Status.UNKNOWN,
         "consequence": cockpit.consequence(action) if decidable else "",
         "lead": lead,
+        "prospect": prospect,
         "evidence": cockpit.evidence(action),
         "letters": letters,
         "dimensions": scores.by_dimension(lead) if lead else [],
@@ -107,6 +109,13 @@ def _thread(action: Action) -> tuple[Lead | None, list[thread.Letter]]:
     if action.subject_type != Lead._meta.label_lower:
         return None, []
     return thread.of(action.subject_id)
+
+
+def _prospect(action: Action) -> Prospect | None:
+    """Return the prospect an action is about, and nothing where it is about something else."""
+    if action.subject_type != Prospect._meta.label_lower:
+        return None
+    return Prospect.objects.filter(pk=action.subject_id).defer("description").first()
 
 
 def _snoozes(action: Action) -> list[tuple[int, str, str]]:

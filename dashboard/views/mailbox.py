@@ -14,7 +14,7 @@ def mailbox_list(request: HttpRequest) -> HttpResponse:
     """List the mail, newest first; say so when mail is real."""
     if mail.world() != "sandbox":
         return page(request, "dashboard/mailbox_list.html", {"real": True})
-    text = request.GET.get("page", "1")
+    text = request.GET.get("page", "1")[:6]
     number = int(text) if text.isdecimal() and 0 < int(text) < 10_000 else 1
     total = mailbox.count()
     context = {

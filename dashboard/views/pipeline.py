@@ -87,6 +87,7 @@ def said(request: HttpRequest) -> HttpResponse:
 def back(request: HttpRequest) -> str:
     """Return the page of ours a form says it came from, or the board."""
     given = request.POST.get("back", "") or request.GET.get("back", "")
-    if url_has_allowed_host_and_scheme(given, {request.get_host()}):
+    ours = url_has_allowed_host_and_scheme(given, {request.get_host()})
+    if ours and given.startswith("/"):  # redirect() takes anything else for the name of a view
         return given
     return reverse("pipeline")

@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from agency import profiles
+from agency import clock, profiles
 from agency.models import AgencyProfile
 from control import notices, switches
 from control.models import AutonomyRule, KillSwitch, Notice
 from dashboard import autonomy
 from dashboard.forms import SwitchForm
 from dashboard.profile_forms import AgencyForm, CustomerForm, PhaseForm, SendingForm, zones
-from dashboard.templatetags.dashboard import THEME_COOKIE, THEMES
+from dashboard.templatetags.dashboard import THEME_COOKIE, THEMES, span
 from dashboard.views.stop import backlog_words
 from dashboard.web import Request, page
 from integrations import llm, mail, notify
@@ -85,7 +85,8 @@ def choose_theme(request: Request) -> HttpResponse:
     """Keep the theme for this browser; the server writes it on the page, so nothing flashes."""
     value = request.POST.get("value", "")
     back = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}):
+    ours = url_has_allowed_host_and_scheme(back, {request.get_host()})
+    if not (ours and back.startswith("/")):
         back = f"{reverse('settings')}#browser"
     response = redirect(back)
     if value in THEMES:
@@ -166,12 +167,13 @@ def _parts() -> list[Part]:
         Part(
             "Mail",
             not sandbox,
-            "A mailbox of its own; nobody real is contacted"
+            "It stays in the sandbox; nobody real is contacted"
             if sandbox
             else "Real SMTP: recipients get it",
             "EMAIL_URL",
             "sandbox",
         ),
+        Part("Market", not sandbox, _market(), "EMAIL_URL", "sandbox"),
         Part(
             "Model",
             llm.is_configured(),
@@ -199,6 +201,17 @@ def _parts() -> list[Part]:
             "embedded",
         ),
     ]
+
+
+def _market() -> str:
+    """Return who the companies are that are found and written to."""
+    if mail.world() == "real":
+        return "Real companies and people; a simulated one is never written to"
+    day = span(86_400 / clock.speed())
+    return (
+        "Simulated companies and people that answer; nobody real is contacted."
+        f" Seed {django_settings.SANDBOX_SEED}, a business day takes {day}"
+    )
 
 
 def _alert_parts() -> list[Part]:

@@ -64,12 +64,14 @@ function showing() {
 }
 
 let told = "";
+let since = Number(body.dataset.rendered);
 
 function tell() {
-  const shows = JSON.stringify({ shows: showing() });
+  const shows = JSON.stringify(showing());
   if (socket?.readyState === WebSocket.OPEN && shows !== told) {
     told = shows;
-    socket.send(shows);
+    socket.send(JSON.stringify({ shows: JSON.parse(shows), since }));
+    since = null;
   }
 }
 
@@ -240,7 +242,7 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const { target } = detail;
   const scope = [target, ...target.querySelectorAll("[data-keep-scroll]")];
   scope.filter((element) => element.matches("[data-keep-scroll]")).forEach((element) => {
-    kept.scroll.set(element.id, element.scrollTop);
+    kept.scroll.set(element.id, [element.scrollLeft, element.scrollTop]);
   });
   kept.open = new Set([...target.querySelectorAll("details[open][id]")].map(({ id }) => id));
   kept.rows = isLive(detail.requestConfig)
@@ -252,9 +254,10 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 body.addEventListener("htmx:afterSwap", ({ detail }) => {
   const target = document.getElementById(detail.target.id) ?? detail.target;
-  kept.scroll.forEach((top, id) => {
+  kept.scroll.forEach(([left, top], id) => {
     const element = document.getElementById(id);
     if (element) {
+      element.scrollLeft = left;
       element.scrollTop = top;
     }
   });

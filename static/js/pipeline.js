@@ -25,6 +25,13 @@
     });
   }
 
+  // On a phone one column shows at a time: the first that has something waiting
+
+  const first = document.querySelector("#board [data-opens]");
+  if (first && matchMedia("(max-width: 720px)").matches) {
+    board().scrollLeft += first.getBoundingClientRect().left - board().getBoundingClientRect().left;
+  }
+
   // By keyboard: arrows go from card to card, Shift and an arrow takes the card along, m opens the menu
 
   function go(card, [across, down]) {
