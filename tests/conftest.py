@@ -17,7 +17,8 @@ from pytest_django import DjangoDbBlocker
 
 from agency import roles
 from control import switches
-from tests import mailserver
+from integrations.web import manners
+from tests import mailserver, webserver
 
 ALIASES = ("default", "owner")
 _numbers = count(1)
@@ -117,6 +118,17 @@ def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[mailserver.Inbox]:
     with mailserver.running() as found:
         monkeypatch.setattr(settings, "SANDBOX_SMTP_PORT", found.port)
         monkeypatch.setenv("SANDBOX_SMTP_PORT", str(found.port))
+        yield found
+
+
+@pytest.fixture
+def market(monkeypatch: pytest.MonkeyPatch) -> Iterator[webserver.Web]:
+    """Return the web server every `.example` name leads to; hosts are not left alone for long."""
+    for world in manners.PAUSE_SECONDS:
+        monkeypatch.setitem(manners.PAUSE_SECONDS, world, 0.001)
+    with webserver.running() as found:
+        monkeypatch.setattr(settings, "SANDBOX_WEB_PORT", found.port)
+        monkeypatch.setenv("SANDBOX_WEB_PORT", str(found.port))
         yield found
 
 

@@ -20,11 +20,20 @@ PATIENCE_SECONDS = 60.0
 
 
 def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until `condition` holds, doing the beat's work meanwhile, as nobody else does here."""
+    """Wait until `condition` holds, doing the beat's work meanwhile, as nobody else does here.
+
+    Not in another thread: that has a connection of its own, and would commit that work into the
+    database whose tests are rolled back.
+    """
+    assert threading.current_thread() is threading.main_thread()
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            jobs = list(Job.objects.values_list("kind", "status", "errors"))
+            jobs = list(
+                Job.objects.exclude(status=Job.Status.COMPLETED)
+                .order_by("-pk")
+                .values_list("kind", "status", "errors")[:50]
+            )
             raise AssertionError(f"never came: {what}; jobs: {jobs}")
         sweep.sweep()
         time.sleep(0.02)

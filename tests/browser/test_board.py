@@ -62,6 +62,19 @@ def test_a_card_keeps_the_focus_where_it_was_moved_to(house: str) -> None:
         expect(page.locator("[data-stage=won] a.cover")).to_be_focused()
 
 
+def test_a_phone_opens_where_somebody_waits_and_stays_there(house: str) -> None:
+    make_lead(name=NAME, status="review")
+    with browser(house, 390, touch=True) as page:
+        page.goto(f"{house}/pipeline/")
+        look = page.locator("[data-stage=look]")
+        expect(look.get_by_role("link", name=NAME, exact=True)).to_be_in_viewport()
+        expect(page.locator("[data-stage=new]")).not_to_be_in_viewport()
+        page.evaluate("htmx.trigger(document.body, 'live:leads')")
+        make_lead(name="Mae Lin", status="review")
+        page.evaluate("htmx.trigger(document.body, 'live:leads')")
+        expect(page.get_by_role("link", name="Mae Lin", exact=True)).to_be_in_viewport()
+
+
 def test_on_a_phone_the_menu_moves_it_by_touch(house: str) -> None:
     lead = make_lead(name=NAME, status="review")
     with browser(house, 390, touch=True) as page:

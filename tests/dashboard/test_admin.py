@@ -9,7 +9,7 @@ from django.urls import reverse
 from agency.models import AuditEntry
 from control import alerts, switches
 from jobs import endpoints
-from pipeline.models import Suppression
+from pipeline.models import Mailbox, Suppression
 from tests.factories import received
 
 OURS = ("agency", "jobs", "control", "pipeline", "agents")
@@ -64,3 +64,42 @@ def test_a_change_in_the_admin_is_audited(browser: Client) -> None:
     assert "spam.example" in AuditEntry.objects.get(verb="suppression.made_in_admin").sentence
     browser.post(reverse("admin:pipeline_suppression_delete", args=[row.pk]), {"post": "yes"})
     assert AuditEntry.objects.filter(verb="suppression.deleted_in_admin").exists()
+
+
+MAILBOX = {
+    "name": "Sam",
+    "from_name": "Sam Rivera",
+    "from_email": "Sam@Mail.Northwind.example",
+    "smtp_url": "smtps://sam:secret@mail.northwind.example",
+    "imap_url": "imaps://sam:secret@mail.northwind.example",
+    "ramp_start": "20",
+    "ramp_growth": "20",
+    "daily_cap": "120",
+    "active": "on",
+}
+
+
+def test_a_mailbox_is_added_with_its_domains_key_and_never_shows_its_password(
+    browser: Client,
+) -> None:
+    browser.post("/admin/pipeline/mailbox/add/", MAILBOX)
+    box = Mailbox.objects.get(from_email="sam@mail.northwind.example")
+    assert box.domain.domain == "mail.northwind.example"
+    assert box.domain.dkim_private_key
+    url = reverse("admin:pipeline_mailbox_change", args=[box.pk])
+    assert "secret" not in browser.get(url).content.decode()
+
+    browser.post(url, MAILBOX | {"smtp_url": "", "imap_url": "", "active": ""})
+    box.refresh_from_db()
+    assert not box.active
+    assert box.smtp_url == MAILBOX["smtp_url"]
+    assert box.imap_url == MAILBOX["imap_url"]
+    trail = AuditEntry.objects.filter(verb__startswith="mailbox.")
+    assert trail.count() == 2
+    assert not trail.filter(data__icontains="secret").exists()
+
+
+def test_what_is_no_servers_address_is_refused(browser: Client) -> None:
+    wrong = MAILBOX | {"smtp_url": "https://mail.example", "imap_url": "imaps://"}
+    assert browser.post("/admin/pipeline/mailbox/add/", wrong).status_code == 200
+    assert not Mailbox.objects.filter(from_email="sam@mail.northwind.example").exists()

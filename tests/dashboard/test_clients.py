@@ -28,6 +28,19 @@ def test_the_list_says_what_was_done_for_each(browser: Browser) -> None:
     assert "$10.50" not in page
 
 
+def test_a_client_leads_to_what_happened_for_it(browser: Browser) -> None:
+    vale = make_client("Vale Dental")
+    audit.record("client.changed", "Vale Dental was changed", actor="olivia", client=vale)
+    alpha = make_client("Alpha")
+    audit.record("client.changed", "Another was changed", actor="olivia", client=alpha)
+    page = text_of(browser.get(f"/clients/{vale.slug}/"))
+    address = f"/activity/?client={vale.slug}"
+    assert address in page
+    trail = text_of(browser.get(address))
+    assert "Vale Dental was changed" in trail
+    assert "Another was changed" not in trail
+
+
 @pytest.mark.parametrize("sort", ["runs", "leads", "usd", "done"])
 def test_it_is_sorted_by_a_number(sort: str, browser: Browser) -> None:
     make_client("Alpha")

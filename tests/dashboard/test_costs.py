@@ -51,7 +51,7 @@ def test_what_rules_decided_is_counted_and_costs_nothing(browser: Client) -> Non
     make_run("0.50")
     make_run()
     page = text_of(browser.get("/costs/"))
-    assert "Rules decided 1 of 2 runs, for nothing." in page
+    assert "Rules decided 1 of 2 runs, at no cost." in page
     assert "$0.50 in 30 days" in page
 
 

@@ -61,7 +61,9 @@ def figures(quadrant: int) -> dict[str, quadrants.Figure]:
 
 def test_it_opens_with_a_sentence(browser: Browser) -> None:
     assert "Nothing needs you." in text_of(browser.get(URL))
-    aged(waiting(), 125)
+    lead = waiting()
+    assert "One thing needs you." in text_of(browser.get(URL))
+    aged(lead, 125)
     page = text_of(browser.get(URL))
     assert "One thing needs you; it has waited <time" in page
     assert ">2 h</time>" in page
@@ -103,7 +105,7 @@ def test_what_may_have_gone_out_and_critical_alerts_stand_before_all_else(db: No
     alerts.raise_alert("warning", "A job gave up")
     alerts.raise_alert("critical", "Mail is refused", severity=Alert.Severity.CRITICAL)
     kinds = [row.kind for row in needs.read([]).rows]
-    assert set(kinds[:2]) == {"May have gone out", "Critical"}
+    assert set(kinds[:2]) == {"In doubt", "Critical"}
     assert kinds[2:] == ["Reply", "Alert"]
 
 
@@ -237,7 +239,7 @@ def test_a_falling_cost_per_lead_is_good(db: None) -> None:
         made = run("qualifier", ago=ago)
         Run.objects.filter(pk=made.pk).update(cost_usd=usd)
         make_lead(received_at=timezone.now() - ago)
-    each = figures(2)["Model cost per lead"]
+    each = figures(2)["Cost per lead"]
     assert (each.value, each.change, each.tone) == ("$0.20", f"{quadrants.MINUS}$0.30", "ok")
 
 

@@ -1,6 +1,8 @@
 """What holds for every page: who may see it, what it costs, and what it does with nonsense."""
 
+import os
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from agents import configs
 from agents.models import Run
@@ -17,8 +20,21 @@ from control import alerts, switches, undo_range
 from control.models import Action
 from jobs import endpoints
 from jobs.models import Job
+from pipeline.finding import imports
+from pipeline.mail import suppressions
+from pipeline.models import Attachment, IdealCustomer, ProspectImport, Source
+from tests.conftest import copy_of
 from tests.dashboard.conftest import Htmx
 from tests.factories import make_client, make_user, received
+from tests.outreach import (
+    enroll,
+    make_mailbox,
+    make_prospect,
+    make_reply,
+    make_sequence,
+    make_task,
+    sent,
+)
 
 MOST_QUERIES = 15
 
@@ -41,6 +57,19 @@ PAGES = {
     "agent-undo": ["agent-head"],
     "agent-undo-report": ["agent-head", "undo-report"],
     "run-detail": ["run-body"],
+    "prospect-list": ["prospect-table"],
+    "prospect-detail": ["prospect-body"],
+    "prospect-create": [],
+    "prospect-bulk": [],
+    "prospect-merge": [],
+    "duplicate-list": ["duplicate-rows"],
+    "import-create": [],
+    "import-detail": ["import-body"],
+    "ideal-list": ["ideal-rows"],
+    "ideal-create": [],
+    "ideal-edit": [],
+    "source-create": [],
+    "source-edit": [],
     "client-list": ["client-table"],
     "client-detail": ["client-body"],
     "cost-list": ["cost-body", "cost-table"],
@@ -50,6 +79,16 @@ PAGES = {
     "job-detail": ["job-body"],
     "settings": ["switch-rows"],
     "mailbox-list": ["mail-table"],
+    "sequence-list": ["sequence-table"],
+    "sequence-detail": ["sequence-body"],
+    "wording-new": ["wording-preview"],
+    "wording-detail": ["wording-preview"],
+    "task-list": ["task-rows"],
+    "inbox": ["inbox", "inbox-list", "conversation"],
+    "thread-detail": ["inbox", "inbox-list", "conversation"],
+    "mail-source": [],
+    "deliverability": ["deliverability"],
+    "suppression-list": ["suppression-table"],
     "find": ["palette-list"],
     "start-done": [],
     "stop": [],
@@ -57,14 +96,30 @@ PAGES = {
     "status": [],
     "toasts": [],
 }
+FORMS = {
+    *("prospect-create", "prospect-bulk", "prospect-merge", "ideal-create", "ideal-edit"),
+    *("source-create", "source-edit", "import-create"),
+}
+"""Pages that are also posted to."""
+
 PARTIALS = [(page, partial) for page, partials in PAGES.items() for partial in partials]
 NONSENSE = ["x", "0", "-1", "%00", "'", "9" * 40, "\u0661", "💥", "../..", "a" * 3000]
 
 
+@pytest.fixture(scope="module")
+def furnished(
+    django_db_setup: None, template_database: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[dict[str, str]]:
+    """Give every page something to show, once for all tests here, in a database of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with django_db_blocker.unblock(), copy_of(template_database, f"{worker}_pages"):
+        yield furnish()
+
+
 @pytest.fixture
-def addresses(db: None) -> dict[str, str]:
-    """Give every page something to show, and return its address."""
-    return furnish()
+def addresses(furnished: dict[str, str], db: None) -> dict[str, str]:
+    """Return the address of every page, with something to show; what a test does is undone."""
+    return furnished
 
 
 def furnish() -> dict[str, str]:
@@ -91,9 +146,67 @@ def furnish() -> dict[str, str]:
         "agent-undo": ["qualifier"],
         "agent-undo-report": ["qualifier", undoing.pk],
         "run-detail": [Run.objects.latest("started_at").pk],
+        **furnish_outreach(),
+        **furnish_prospects(),
         "job-detail": [Job.objects.filter(kind="agents.run").latest("pk").pk],
     }
-    return {page: reverse(page, args=keys.get(page, [])) for page in PAGES}
+    found = {page: reverse(page, args=keys.get(page, [])) for page in PAGES}
+    return found | {"prospect-bulk": f"{found['prospect-bulk']}?verb=drop"}
+
+
+def furnish_prospects() -> dict[str, list[Any]]:
+    """Give the pages of prospects something to show, and return the keys of their addresses."""
+    one = make_prospect("Saguaro Plumbing", phone="+15205550142", status="contacted")
+    make_prospect("Saguaro Plumbing LLC", phone="+15205550142")
+    make_prospect("Desert Roofing", signals=[{"name": "hiring", "quote": "We hire", "url": ""}])
+    sequence = make_sequence("Second contact")
+    sent(enroll(one, sequence, 1), sequence.steps.get(position=0))
+    make_reply(one)
+    source = Source.objects.create(
+        ideal_customer=one.ideal_customer,
+        kind="listing",
+        name="Directory",
+        url="https://directory.market.example/",
+        last_error="The page did not answer.",
+        failures=2,
+        next_read_at=timezone.now() + timedelta(hours=1),
+    )
+    return {
+        "import-detail": [_uploaded(one.ideal_customer).pk],
+        "prospect-detail": [one.pk],
+        "prospect-merge": [one.pk],
+        "ideal-edit": [one.ideal_customer_id],
+        "source-create": [one.ideal_customer_id],
+        "source-edit": [source.pk],
+    }
+
+
+def furnish_outreach() -> dict[str, list[Any]]:
+    """Give the pages of cold mail something to show, and return the keys of their addresses."""
+    sequence, mailbox = make_sequence(), make_mailbox()
+    first = sequence.steps.get(position=0)
+    for number in range(6):
+        enrollment = enroll(make_prospect(f"Harbor {number}"), sequence, number % 5)
+        sent(enrollment, first, mailbox=mailbox)
+        make_task(enrollment, sequence.steps.get(position=1))
+    mail = make_reply(enrollment.prospect)
+    Attachment.objects.create(
+        mail=mail, filename="plan.pdf", content_type="application/pdf", size=4, content=b"%PDF"
+    )
+    suppressions.add("domain", "rival.example", reason="a rival", by="olivia")
+    return {
+        "sequence-detail": [sequence.pk],
+        "wording-new": [first.pk],
+        "wording-detail": [first.variants.all()[0].pk],
+        "thread-detail": [mail.thread_id],
+        "mail-source": [mail.pk],
+    }
+
+
+def _uploaded(customer: IdealCustomer) -> ProspectImport:
+    rows = "Company,Website,Person,Phone\nCopper Electric,copper.example,Sam Cole,520 555 0199\n"
+    again = "Saguaro Plumbing,saguaroplumbing.example,Dana Reyes,call us\n"
+    return imports.upload(customer, "list.csv", (rows + again).encode(), by="olivia")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -106,6 +219,12 @@ def test_the_operator_sees_it_in_few_queries(
     assert len(queries) <= MOST_QUERIES, "\n".join(q["sql"][:200] for q in queries)
 
 
+def test_a_wrong_address_leads_back_to_the_overview(browser: Client) -> None:
+    response = browser.get("/nothing/")
+    assert response.status_code == 404
+    assert f'href="{reverse("home")}"' in response.content.decode()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_nobody_sees_it_without_a_login(
     page: str, addresses: dict[str, str], client: Client
@@ -115,7 +234,7 @@ def test_nobody_sees_it_without_a_login(
     assert response["Location"].startswith("/login/?next=")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES.keys() - FORMS)
 def test_it_is_only_read(page: str, addresses: dict[str, str], browser: Client) -> None:
     assert browser.post(addresses[page]).status_code == 405
 
@@ -143,7 +262,8 @@ def test_a_live_page_of_a_logged_out_operator_goes_to_the_login(
     "page",
     [
         *("home", "lead-list", "pipeline-table", "activity-list", "alert-list", "mailbox-list"),
-        *("client-list", "cost-list"),
+        *("client-list", "cost-list", "task-list", "inbox", "suppression-list"),
+        *("sequence-list", "prospect-list"),
     ],
 )
 @pytest.mark.parametrize("nonsense", NONSENSE)
@@ -151,28 +271,31 @@ def test_nonsense_in_the_query_is_no_error(page: str, nonsense: str, browser: Cl
     names = (
         *("before", "status", "q", "page", "actor", "verb", "object", "correlation", "show"),
         *("after", "stage", "score_from", "score_to", "age", "client", "source", "sort", "id"),
-        "by",
+        *("by", "view", "scope"),
+        *("customer", "fit_from", "fit_to", "signal", "world"),
     )
     response = browser.get(reverse(page), dict.fromkeys(names, nonsense))
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("page", ["approval-detail", "lead-detail", "run-detail"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("approval-detail", "lead-detail", "run-detail", "thread-detail", "mail-source"),
+        "prospect-detail",
+    ],
+)
 def test_what_does_not_exist_is_not_found(page: str, browser: Client) -> None:
     assert browser.get(reverse(page, args=[uuid.uuid4()])).status_code == 404
 
 
 @pytest.mark.parametrize(
-    "path", ["approvals", "leads", "agents", "agents/runs", "mailbox", "clients"]
+    "path",
+    [
+        *("approvals", "leads", "agents", "agents/runs", "mailbox", "clients", "inbox"),
+        *("sequences", "prospects"),
+    ],
 )
 @pytest.mark.parametrize("nonsense", ["x", "0", "%00", "9" * 40, "a" * 300, "%F0%9F%92%A5"])
 def test_a_nonsense_address_is_not_found(path: str, nonsense: str, browser: Client) -> None:
     assert browser.get(f"/{path}/{nonsense}/").status_code == 404
-
-
-def test_empty_pages_say_the_next_step(browser: Client) -> None:
-    for page in (
-        *("home", "approval-list", "pipeline", "pipeline-table", "lead-list", "activity-list"),
-        *("alert-list", "mailbox-list", "client-list", "cost-list"),
-    ):
-        assert 'class="empty"' in browser.get(reverse(page)).content.decode()

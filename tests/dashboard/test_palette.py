@@ -97,7 +97,7 @@ def test_it_takes_few_queries(text: str) -> None:
     received()
     with CaptureQueriesContext(connection) as queries:
         palette.find(text)
-    assert len(queries) <= 10
+    assert len(queries) <= 12
 
 
 def test_people_come_from_the_index_when_there_are_many() -> None:

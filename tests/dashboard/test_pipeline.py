@@ -43,11 +43,19 @@ def test_a_closed_column_says_how_long_it_took() -> None:
     assert won.median == dt.timedelta(days=3)
 
 
+def test_a_phone_begins_at_the_first_column_with_somebody_in_it(browser: Client) -> None:
+    make_lead(outcome="lost", closed_at=timezone.now())
+    received()
+    page = text_of(browser.get(PAGE))
+    assert page.count("data-opens") == 1
+    assert board.read().opens_at == Stage.DRAFT
+
+
 def test_a_card_says_who_why_now_and_what_next(browser: Client) -> None:
     received()
     page = text_of(browser.get(PAGE))
     assert "Dana Reyes" in page
-    assert "Read and decide" in page
+    assert "Decide</a>" in page
     (card,) = board.read().columns[1].cards
     assert card.why.strip("“”") in card.lead.message or card.why in card.lead.message
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from agency.models import AgencyProfile, AuditEntry
 from agency.models import Client as Tenant
@@ -176,3 +177,11 @@ def test_settings_are_posted(browser: Client) -> None:
     ):
         assert browser.get(reverse(name)).status_code == 405
         assert Client().post(reverse(name)).status_code == 302
+
+
+def test_it_says_that_the_market_is_made_up(browser: Client, settings: Settings) -> None:
+    settings.BUSINESS_SPEED, settings.SANDBOX_SEED = 1440, 7
+    page = text_of(browser.get(reverse("settings")))
+    assert "nobody real is contacted. Seed 7, a business day takes 1 min" in page
+    settings.EMAIL_URL = "smtp://mail.example"
+    assert "a simulated one is never written to" in text_of(browser.get(reverse("settings")))

@@ -1,5 +1,6 @@
 """The header: the state of the agency in one sentence, and the messages that can be called back."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -38,7 +39,7 @@ def run(state: str, *, ago: int = 0, agent: str = "qualifier") -> Run:
 def test_all_is_well_when_nothing_waits() -> None:
     found = read()
     assert (found.needs_words, found.sentence, found.tone) == (
-        "Nothing needs you",
+        "Nothing to decide",
         "all agents healthy",
         "ok",
     )
@@ -46,14 +47,26 @@ def test_all_is_well_when_nothing_waits() -> None:
 
 def test_it_counts_what_waits(browser: Client) -> None:
     received()
-    assert read().needs_words == "1 needs you"
+    assert read().needs_words == "1 to decide"
     received(email="tom@beck.example")
-    assert read().needs_words == "2 need you"
+    assert read().needs_words == "2 to decide"
     page = text_of(browser.get("/leads/"))
-    assert "2 need you" in page
+    assert "2 to decide" in page
     assert "all agents healthy" in page
     assert "$0.00 today" in page
     assert 'data-needs="2"' in page
+
+
+def test_a_tab_counts_to_99_and_its_title_exactly() -> None:
+    (tab,) = [link for link in read().tabs if link.name == "alert-list"]
+    counted = {n: dataclasses.replace(tab, count=n).count_short for n in (0, 7, 99, 100, 2345)}
+    assert counted == {0: "", 7: "7", 99: "99", 100: "99+", 2345: "99+"}
+
+
+def test_the_rail_and_the_title_of_a_tab_count_exactly(browser: Client) -> None:
+    alerts.raise_alert("a", "Out of money")
+    page = text_of(browser.get("/leads/"))
+    assert 'id="tab-alerts" title="1 not acknowledged">1<' in page
 
 
 def test_it_names_what_is_stopped_and_what_fails() -> None:

@@ -3,6 +3,7 @@
 from django.test import Client
 from django.urls import reverse
 
+from agents import fleet
 from control.models import KillSwitch
 from tests.dashboard.conftest import Htmx, text_of
 from tests.factories import make_lead, receive
@@ -16,7 +17,7 @@ def test_it_lists_what_it_reaches_as_a_page_and_as_a_dialog(browser: Client, htm
     receive(make_lead())
     for response in (browser.get("/stop/"), htmx.get("/stop/", "dialog")):
         body = text_of(response)
-        assert "<b>1</b> agent" in body
+        assert f"<b>{len(fleet.all_agents())}</b> agents" in body
         assert "<b>1</b> job waiting" in body
     assert "<html" not in body
 
@@ -34,6 +35,15 @@ def test_while_stopped_every_page_says_so(browser: Client) -> None:
     assert "Something is odd" in page
     assert "olivia" in page
     assert browser.post(reverse("stop-now"), {"reason": "again"}).status_code == 302
+
+
+def test_where_nothing_waited_there_is_nothing_to_choose(browser: Client) -> None:
+    browser.post(reverse("stop-now"), {"reason": "Odd"})
+    page = text_of(browser.get("/stop/"))
+    assert "No job waited meanwhile." in page
+    assert "Discard them" not in page
+    browser.post(reverse("resume"), {"backlog": "run"})
+    assert not engaged()
 
 
 def test_it_goes_on_with_or_without_what_waited(browser: Client, htmx: Htmx) -> None:

@@ -79,6 +79,25 @@ def test_every_group_in_plain_words_finds_its_own(what: str, db: None) -> None:
     assert found(what=what) == ["one of them"]
 
 
+@pytest.mark.parametrize(
+    ("what", "verb"),
+    [
+        ("sequences", "sequence.step_moved"),
+        ("sequences", "variant.switched_off"),
+        ("prospects", "task.done"),
+        ("prospects", "enrollment.stopped"),
+        ("mail", "mail.received"),
+        ("mail", "inboundmail.overridden"),
+        ("mail", "sender_domain.added"),
+    ],
+)
+def test_what_is_done_about_prospects_and_mail_has_its_group(
+    what: str, verb: str, db: None
+) -> None:
+    entry("one of them", verb)
+    assert found(what=what) == ["one of them"]
+
+
 def test_days_are_the_operators(browser: Client) -> None:
     AgencyProfile.load()
     AgencyProfile.objects.update(timezone="America/Phoenix")

@@ -190,6 +190,14 @@ def test_without_a_value_it_is_a_sentence(values: list[Any]) -> None:
     assert "no value yet" in charts.sparkline(values, title="Cost")
 
 
+def test_a_sparkline_starts_at_zero_so_that_little_change_looks_like_little() -> None:
+    drawing = charts.sparkline([97, 95, 97, 96], title="Success", unit="%")
+    stroke = re.findall(r'class="over" d="([^"]+)"', drawing)[0]
+    heights = [float(point.split()[1]) for point in stroke[1:].split("L")]
+    assert max(heights) - min(heights) < 1
+    assert "drawn from zero" in drawing
+
+
 def test_values_and_labels_that_do_not_match_are_refused() -> None:
     with pytest.raises(ValueError, match="2 values for 1 labels"):
         charts.bars("Cost", ["a"], [1, 2])
