@@ -32,6 +32,8 @@ class Size:
     pickups: int
     crowd: int
     leads: int
+    prospects: tuple[int, int]
+    readings: int
     decisions: int
     browsers: int
     changes: int
@@ -51,6 +53,8 @@ FULL = Size(
     pickups=100,
     crowd=100_000,
     leads=100,
+    prospects=(1_000, 100_000),
+    readings=200,
     decisions=60,
     browsers=50,
     changes=30,
@@ -69,6 +73,8 @@ QUICK = Size(
     pickups=30,
     crowd=100_000,
     leads=30,
+    prospects=(1_000, 100_000),
+    readings=60,
     decisions=30,
     browsers=50,
     changes=10,
@@ -87,6 +93,8 @@ SMOKE = Size(
     pickups=3,
     crowd=500,
     leads=3,
+    prospects=(50, 100),
+    readings=3,
     decisions=4,
     browsers=3,
     changes=2,
@@ -211,6 +219,18 @@ def _live(size: Size, results: Results) -> None:
         results.add(f"live_seen_ms_p{share}", "ms", percentile(waits, share / 100))
 
 
+def _prospects(size: Size, results: Results) -> None:
+    from bench import prospects
+
+    few, many = size.prospects
+    prospects.empty()
+    prospects.fill(few)
+    results.add("dedupe_few_ms", "ms", prospects.milliseconds_a_prospect(size.readings, few))
+    prospects.fill(many, start=few + 1)
+    results.add("dedupe_many_ms", "ms", prospects.milliseconds_a_prospect(size.readings, many))
+    prospects.empty()
+
+
 def _pages(size: Size, results: Results) -> None:
     from django.core.management import call_command
 
@@ -247,6 +267,7 @@ STEPS = {
     "cockpit": _cockpit,
     "live": _live,
     "intake": _intake,
+    "prospects": _prospects,
     "pages": _pages,
 }
 """In this order: what fills the database comes last."""

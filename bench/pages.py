@@ -6,6 +6,7 @@
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import URLPattern, reverse
@@ -13,11 +14,24 @@ from django.urls import URLPattern, reverse
 from bench.browser import Browser
 
 MORE = {
-    "approval-list": ({"show": "snoozed"},),
+    "approval-list": ({"show": "snoozed"}, {"agent": "outreach"}),
     "pipeline-table": ({"q": "plumb"}, {"q": "zzzz"}),
     "find": ({"q": "plumb"}, {"q": "zzzz"}),
     "lead-list": ({"q": "plumb"}, {"q": "zzzz"}, {"status": "review"}, {"status": "won"}),
     "activity-list": ({"q": "rejected"}, {"q": "zzzz"}, {"actor": "user"}, {"verb": "run.failed"}),
+    "prospect-list": (
+        {"sort": "newest"},
+        {"q": "plumb"},
+        {"q": "zzzz"},
+        {"status": "researched", "fit_from": "80"},
+        {"status": "declined", "sort": "newest"},
+        {"customer": "2", "fit_to": "70"},
+        {"signal": "hiring"},
+        {"signal": "hiring", "status": "contacted", "q": "tucson", "sort": "newest"},
+    ),
+    "task-list": ({"view": "settled"},),
+    "inbox": ({"show": "unread"}, {"show": "interested"}, {"q": "plumb"}, {"q": "zzzz"}),
+    "suppression-list": ({"q": "plumb"}, {"q": "zzzz"}, {"scope": "domain"}),
     "job-list": (
         {"status": "discarded"},
         {"status": "held"},
@@ -40,7 +54,7 @@ def addresses() -> dict[str, str]:
     keys = dict(_keys())
     found: dict[str, str] = {}
     for pattern in urlpatterns:
-        name = str(getattr(pattern, "name", ""))
+        name = str(getattr(pattern, "name", "") or "")
         if not isinstance(pattern, URLPattern) or not name or name in SKIPPED:
             continue
         wanted = [*pattern.pattern.converters]
@@ -50,7 +64,17 @@ def addresses() -> dict[str, str]:
         found[name] = reverse(name, args=args)
         for number, query in enumerate(MORE.get(name, ()), 1):
             found[f"{name}_{number}"] = f"{found[name]}?{urlencode(query)}"
+    cold = _cold_draft()
+    for name in ("approval-detail", "approval-source"):
+        found[f"{name}_cold"] = reverse(name, args=[cold])
     return found
+
+
+def _cold_draft() -> object:
+    """Return the key of a mail to somebody who has not asked."""
+    from control.models import Action
+
+    return Action.objects.filter(status="waiting", kind="send_email").latest("created_at").pk
 
 
 def _keys() -> Iterator[tuple[str, list[object]]]:
@@ -61,7 +85,9 @@ def _keys() -> Iterator[tuple[str, list[object]]]:
     from jobs.models import Job
     from pipeline.models import Lead
 
-    waiting = Action.objects.filter(status="waiting").latest("created_at")
+    yield from _outward_keys()
+    drafts = Action.objects.filter(status="waiting", kind="reply_to_lead")
+    waiting = drafts.latest("created_at")
     answered = Lead.objects.exclude(answered_at=None).latest("received_at")
     served = Lead.objects.exclude(client=None).latest("received_at").client
     yield "approval-detail", [waiting.pk]
@@ -70,6 +96,43 @@ def _keys() -> Iterator[tuple[str, list[object]]]:
     yield "config-detail", ["qualifier", 2]
     yield "run-detail", [Run.objects.filter(calls__gt=0).latest("started_at").pk]
     yield "job-detail", [Job.objects.filter(kind="control.execute").latest("pk").pk]
+
+
+def _outward_keys() -> Iterator[tuple[str, list[object]]]:
+    """Give those of finding and writing, each with the most to show."""
+    from django.db.models import Count
+
+    from pipeline.mail import unsubscribe
+    from pipeline.models import (
+        Contact,
+        IdealCustomer,
+        InboundMail,
+        Prospect,
+        ProspectImport,
+        Sequence,
+        Source,
+        Thread,
+        Variant,
+    )
+
+    def most(model: type[Any], what: str) -> Any:
+        return model.objects.annotate(n=Count(what)).order_by("-n", "pk")[0]
+
+    ideal, sequence = most(IdealCustomer, "prospects"), most(Sequence, "enrollments")
+    variant = most(Variant, "touches")
+    answered = Prospect.objects.filter(status="lead")
+    prospect = answered.annotate(n=Count("touches")).order_by("-n", "pk")[0]
+    yield "prospect-detail", [prospect.pk]
+    yield "ideal-edit", [ideal.pk]
+    yield "source-create", [ideal.pk]
+    yield "source-edit", [most(Source, "prospects").pk]
+    yield "import-detail", [ProspectImport.objects.order_by("-rows")[0].pk]
+    yield "sequence-detail", [sequence.pk]
+    yield "wording-new", [variant.step_id]
+    yield "wording-detail", [variant.pk]
+    yield "thread-detail", [most(Thread, "mails").pk]
+    yield "mail-source", [InboundMail.objects.filter(kind="reply").latest("received_at").pk]
+    yield "unsubscribe", [unsubscribe.token(Contact.objects.exclude(email="").latest("pk"))]
 
 
 def measure(port: int, rounds: int) -> dict[str, float]:

@@ -72,6 +72,7 @@ BARS = (
     Bar("thirty drafts by keyboard, s", "cockpit_30_s", None, 180, False),
     Bar("seen in 50 other browsers, p95, ms", "live_seen_ms_p95", None, 500, False),
     Bar("the slowest page on a large data set, p95, ms", "page_slowest_ms_p95", None, 150, False),
+    Bar("is it known, among 100,000: among 1,000 ×", "dedupe_many_ms", "dedupe_few_ms", 1.5, False),
     Bar("a small client's wait behind 100,000, p99, s", "fair_wait_s", None, 1, False),
 )
 

@@ -23,8 +23,12 @@ def clock() -> list[Child]:
 
 
 def everybody(*, mailbox: bool = False) -> list[Child]:
-    """Return all that `make run` runs; the sandbox's mailbox only where mail is sent."""
-    return [child for child in run.children() if mailbox or child.name != "mailbox"]
+    """Return all that `make run` runs but the market; a mailbox only where mail is sent."""
+    if not mailbox:
+        return run.children()
+    port, folder = str(settings.SANDBOX_SMTP_PORT), str(settings.MAILBOX_DIR)
+    takes_mail = ("-m", "sandbox", "mailbox", "--port", port, "--maildir", folder)
+    return [*run.children(), run.python("mailbox", *takes_mail, pool=1)]
 
 
 @contextmanager
