@@ -86,3 +86,14 @@ def test_workers_gone_for_a_day_are_forgotten_but_not_one_that_holds_a_job() -> 
     factories.work_off()
     left = set(Worker.objects.filter(beat_at=long_ago).values_list("pk", flat=True))
     assert left == {holding.pk, silent.pk}
+
+
+@pytest.mark.parametrize("join", ["hashjoin", "mergejoin", "nestloop"])
+def test_old_days_are_dropped_however_postgres_looks_for_them(join: str) -> None:
+    with connection.cursor() as cursor:
+        for other in {"hashjoin", "mergejoin", "nestloop"} - {join}:
+            cursor.execute(f"SET LOCAL enable_{other} = off")
+        cursor.execute("SET LOCAL enable_indexscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SELECT jobs_archive_prune(30)")
+        assert cursor.fetchone() == (0,)
