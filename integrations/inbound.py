@@ -157,7 +157,11 @@ def newest(full_text: str) -> str:
     if text or not found:
         return text
     # All of it was taken for a signature, as of who writes “Thanks, …” below the quote.
-    own = [line for line in squeezed.splitlines() if not line.startswith(">")]
+    own = [
+        line
+        for line in squeezed.splitlines()
+        if not line.startswith(">") and not _HEADLINE.fullmatch(line.strip())
+    ]
     return _BLANKS.sub("\n\n", "\n".join(own)).strip()
 
 

@@ -257,3 +257,8 @@ def test_a_mail_in_mails_in_mails_is_not_taken_apart() -> None:
     nested = b"".join(part % (at, at) for at in range(200))
     with pytest.raises(inbound.Unreadable):
         inbound.parse(b"Subject: x\r\n" + nested + b"\r\n" + b"x\n" * 1_000_000)
+
+
+def test_an_answer_below_the_quote_that_looks_like_a_signature_is_read() -> None:
+    text = "On Thu, Nov 26, 2026 at 08:35 PM Alex <alex@n.example> wrote:\n> Hi\n\nThanks, not now."
+    assert inbound.newest(text) == "Thanks, not now."
