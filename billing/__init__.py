@@ -1,0 +1,1 @@
+"""What is sold at which price, who owes and who paid."""
