@@ -7,6 +7,7 @@ cannot tell a message that surely was not taken from one that may have been; hen
 
 import contextlib
 import datetime as dt
+import hashlib
 import re
 import smtplib
 import ssl
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email import policy
 from email.charset import QP, Charset
+from email.encoders import encode_base64
 from email.header import Header
 from email.message import Message as MimeMessage
 from email.utils import format_datetime, formataddr
@@ -67,6 +69,20 @@ _WIRE = policy.compat32.clone(linesep="\r\n")
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail.
+
+    With a `method` (REQUEST, CANCEL) it is an invitation: the reader's program shows it as one
+    beside the text (RFC 6047), and the file goes along for those that do not.
+    """
+
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+    method: str = ""
+
+
+@dataclass(frozen=True)
 class Message:
     """A plain-text mail to one person; `message_id` comes in its angle brackets.
 
@@ -83,6 +99,7 @@ class Message:
     text: str
     reply_to: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
     dkim: signing.Key | None = None
     via: str = field(default="", repr=False)
 
@@ -306,13 +323,75 @@ def _render(message: Message, sender: str, recipient: str) -> tuple[str, bytes]:
             raise ServiceError(f"a mail cannot be given the header {name!r}", permanent=True)
         mime[name] = _header(name, value)
     try:
-        mime.set_payload(_lines(message.text), _UTF8)
+        if message.attachments:
+            _set_parts(mime, message, message_id)
+        else:
+            mime.set_payload(_lines(message.text), _UTF8)
         data = mime.as_bytes()
     except UnicodeError as error:
         raise ServiceError(
             f"the mail cannot be written as text: {error}", permanent=True
         ) from error
     return message_id, signing.sign(data, message.dkim) if message.dkim else data
+
+
+def _set_parts(mime: "MimeMessage[str, str | Header]", message: Message, message_id: str) -> None:
+    """Make the mail one of parts: its text, invitations beside it, then the files."""
+    text = _part()
+    text.set_payload(_lines(message.text), _UTF8)
+    invitations = [one for one in message.attachments if one.method]
+    shown = text
+    if invitations:
+        shown = _multipart("alternative", message_id)
+        shown.attach(text)
+        for one in invitations:
+            shown.attach(_invitation(one))
+    _make_multipart(mime, "mixed", message_id)
+    mime.attach(shown)
+    for one in message.attachments:
+        mime.attach(_file(one))
+
+
+def _part() -> "MimeMessage[str, str | Header]":
+    return MimeMessage(policy=_WIRE)
+
+
+def _multipart(kind: str, message_id: str) -> "MimeMessage[str, str | Header]":
+    part = _part()
+    _make_multipart(part, kind, message_id)
+    return part
+
+
+def _make_multipart(part: "MimeMessage[str, str | Header]", kind: str, message_id: str) -> None:
+    """Its boundary is made of the Message-ID, so that the same mail is written the same way."""
+    boundary = hashlib.sha256(f"{kind}:{message_id}".encode()).hexdigest()[:32]
+    if "MIME-Version" not in part:
+        part["MIME-Version"] = "1.0"
+    part.add_header("Content-Type", f"multipart/{kind}", boundary=f"={boundary}")
+    part.set_payload([])
+
+
+def _invitation(one: Attachment) -> "MimeMessage[str, str | Header]":
+    part = _part()
+    part["MIME-Version"] = "1.0"
+    part.add_header("Content-Type", "text/calendar", charset="utf-8", method=one.method)
+    part.set_payload(one.content)
+    encode_base64(part)
+    return part
+
+
+def _file(one: Attachment) -> "MimeMessage[str, str | Header]":
+    for name, value in (("an attachment's name", one.filename), ("its type", one.content_type)):
+        _refuse_control(name, value)
+        if not value.isascii() or '"' in value:
+            raise ServiceError(f"{name} cannot be {value!r}", permanent=True)
+    part = _part()
+    part["MIME-Version"] = "1.0"
+    part.add_header("Content-Type", one.content_type, name=one.filename)
+    part.add_header("Content-Disposition", "attachment", filename=one.filename)
+    part.set_payload(one.content)
+    encode_base64(part)
+    return part
 
 
 def _lines(text: str) -> str:
