@@ -11,7 +11,11 @@ from agency.admin import Audited, History
 from pipeline.mail import sender_domains
 from pipeline.models import (
     Attachment,
+    BookingRules,
+    BusyTime,
     Contact,
+    Deal,
+    DealNote,
     Enrollment,
     Fact,
     HandTask,
@@ -19,6 +23,8 @@ from pipeline.models import (
     InboundMail,
     Lead,
     Mailbox,
+    Meeting,
+    Proposal,
     Prospect,
     ProspectImport,
     ProspectKey,
@@ -28,6 +34,7 @@ from pipeline.models import (
     Sequence,
     SequenceStep,
     Sighting,
+    Signature,
     Source,
     Suppression,
     Thread,
@@ -103,7 +110,7 @@ class ProspectAdmin(History[Prospect]):
 
 @admin.register(
     Fact, ProspectKey, ProspectImport, ProspectMerge, Enrollment, Touch, HandTask, Thread,
-    Attachment, Sighting,
+    Attachment, Sighting, BookingRules, BusyTime, Deal, DealNote, Meeting, Proposal,
 )  # fmt: skip
 class TrailAdmin(History[Fact]):
     """What the house wrote down."""
@@ -114,6 +121,12 @@ class InboundMailAdmin(History[InboundMail]):
     list_display = ("received_at", "from_email", "subject", "kind", "label", "status")
     list_filter = ("kind", "label", "status")
     exclude = ("raw",)
+
+
+@admin.register(Signature)
+class SignatureAdmin(History[Signature]):
+    list_display = ("signed_at", "name", "email", "address", "pdf_sha256")
+    exclude = ("pdf",)
 
 
 @admin.register(SenderDomain)

@@ -7,8 +7,10 @@ from django.apps import AppConfig
 REGISTER = (
     *("compliance", "intake", "kinds", "leads"),
     *("finding.imports", "finding.posted", "finding.schedule"),
+    *("meetings.booking", "meetings.calendar_sync"),
     *("mail.inbox", "mail.mailboxes", "mail.reports", "mail.sender_domains"),
-    "writing.outreach",
+    *("meetings.compliance", "meetings.due", "meetings.posted"),
+    *("selling.due", "selling.won", "writing.outreach"),
 )
 """The modules that register jobs, kinds of action or rules when they are imported."""
 

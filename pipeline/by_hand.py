@@ -133,12 +133,13 @@ def undo(pk: UUID, *, by: User) -> Change:
         return _record(UNDONE, befores, "took back the change of {}", by, {})
 
 
-def set_field(prospect: Prospect, name: str, value: Any, *, by: User, reason: str) -> None:
-    """Set a field by hand; agents no longer change it. Raises KeyError for others."""
-    SETTABLE[name]
+def set_fields(prospect: Prospect, changes: dict[str, Any], *, by: User, reason: str) -> None:
+    """Set fields by hand; agents no longer change them. Raises KeyError for others."""
+    for name in changes:
+        SETTABLE[name]
     with transaction.atomic():
-        overrides.override(prospect, {name: value}, by=by, reason=reason)
-        if name in TELLING:
+        overrides.override(prospect, changes, by=by, reason=reason)
+        if not changes.keys().isdisjoint(TELLING):
             prospects.learn_keys(prospect)
         live.broadcast("prospects", topic(prospect))
 

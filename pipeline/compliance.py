@@ -13,7 +13,7 @@ from control import policy
 from control.models import Action
 from integrations import mail
 from pipeline.mail import suppressions
-from pipeline.models import Enrollment, Lead, Mailbox, Prospect, Touch
+from pipeline.models import Deal, Enrollment, Lead, Mailbox, Prospect, Touch
 
 BETWEEN_SEQUENCES = dt.timedelta(days=7)
 
@@ -49,10 +49,26 @@ def suppressed_unless_they_wrote_since(action: Action, params: Any) -> str | Non
     latest = suppressions.of(str(action.rendered.get("to_email", "")))
     if latest is None:
         return None
-    lead = Lead.objects.filter(pk=action.subject_id).first()
+    lead = _lead(action)
     if lead is not None and lead.received_at > latest.created_at:
         return None
     return f"{latest.value} is suppressed: {latest.reason}"
+
+
+def _lead(action: Action) -> Lead | None:
+    of_deal = action.subject_type == Deal._meta.label_lower
+    wanted = {"deals": action.subject_id} if of_deal else {"pk": action.subject_id}
+    return Lead.objects.filter(**wanted).first()
+
+
+@policy.compliance("transactional")
+def takes_mail(action: Action, params: Any) -> str | None:
+    """Write to no address that gave mail back; to be left alone by cold mail changes nothing.
+
+    What comes with something a person booked or signed is no advertising (16 CFR 316.3(c)).
+    """
+    returned = suppressions.that_came_back(str(action.rendered.get("to_email", "")))
+    return f"mail to {returned.value} came back" if returned else None
 
 
 @policy.compliance("cold")

@@ -4,16 +4,20 @@ import functools
 import json
 import re
 import zoneinfo
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import phonenumbers
 from django.core.exceptions import ValidationError as InvalidValue
 from django.core.validators import URLValidator
+from django.db import transaction
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from agency import audit, live
+from agency import audit, clock, live
+from agency.ids import uuid7
+from agency.models import Client
 from jobs import bodies, events, registry
 from jobs.bodies import Document, FieldError, Refused
 from jobs.lease import Lease
@@ -194,6 +198,12 @@ class LeadIn(BaseModel):
 def read(content_type: str, body: bytes) -> LeadIn:
     """Return the lead that a body describes. Raises Refused (400, 415, 422), fields named."""
     known, extra, written = _sort_out(bodies.parse(content_type, body))
+    return check(known, extra, written)
+
+
+def check(known: Document, extra: Document, written: Mapping[str, str] | None = None) -> LeadIn:
+    """Return the lead of these fields. Raises Refused (422) naming each as it was written."""
+    written = written or {}
     errors: list[FieldError] = []
     try:
         lead = LeadIn.model_validate({**known, "fields": extra})
@@ -247,7 +257,7 @@ def _take(given: Document, aliases: set[str]) -> str:
     return ""
 
 
-def _field_error(error: Any, written: dict[str, str]) -> FieldError:
+def _field_error(error: Any, written: Mapping[str, str]) -> FieldError:
     field, *inner = error["loc"]
     if error["type"] == "too_long":
         return FieldError("fields", f"holds more than {MAX_EXTRA_FIELDS} further fields")
@@ -272,20 +282,36 @@ def take_in_lead(job: Job, lease: Lease) -> None:
             "received_at": delivery.received_at,
         },
     )
-    if not created:
-        return
+    if created:
+        _announce(lead, f"through {endpoint.name}", parent=job)
+
+
+def receive(facts: LeadIn, *, source: str, through: str, client: Client | None) -> Lead:
+    """Make a lead that a program adds, and let whoever listens know."""
+    with transaction.atomic():
+        lead = Lead.objects.create(
+            **facts.model_dump(), client=client, source=source, received_at=clock.wall()
+        )
+        _announce(lead, f"through {through}")
+    return lead
+
+
+def _announce(lead: Lead, how: str, *, parent: Job | None = None) -> None:
     who = lead.name or lead.company or lead.email or lead.phone
     company = f" of {lead.company}" if lead.name and lead.company else ""
+    chain = parent.correlation_id if parent is not None else uuid7()
     audit.record(
         "lead.received",
-        f"{who}{company} wrote through {endpoint.name}",
+        f"{who}{company} wrote {how}",
         actor=lead.source,
         obj=lead,
         client=lead.client,
-        correlation_id=job.correlation_id,
-        data={"delivery_id": str(delivery.pk)},
+        correlation_id=chain,
+        data={"delivery_id": str(lead.delivery_id)} if lead.delivery_id else {},
     )
-    events.emit("lead.received", subject=lead, client=lead.client, parent=job)
+    events.emit(
+        "lead.received", subject=lead, client=lead.client, correlation_id=chain, parent=parent
+    )
     live.broadcast("leads", f"lead:{lead.pk}")
 
 

@@ -14,7 +14,7 @@ from agency import live
 from agency.ids import uuid7
 from agency.models import AuditEntry
 from control import overrides
-from pipeline.models import Lead, Stage
+from pipeline.models import Deal, Lead, Stage
 
 MOVED = "lead.moved"
 UNDONE = "lead.move_undone"
@@ -70,6 +70,8 @@ def move(pk: UUID, to: str, *, by: User) -> Move:
         refused = _refused(stage_of(pk), stage)
         if refused:
             raise NotPossible(refused)
+        if stage in (Stage.WON, Stage.LOST) and lead.deals.filter(stage__in=Deal.OPEN).exists():
+            raise NotPossible("A deal with them is open: close that one.")
         before = _facts(lead)
         if stage == Stage.ANSWERED and lead.status == Lead.Status.DISQUALIFIED:
             reason = f"Moved to {stage.label}"
@@ -87,12 +89,21 @@ def stage_of(pk: UUID) -> Stage:
 
 
 def close_many(pks: Sequence[UUID], outcome: str, *, by: User) -> Move:
-    """Set the outcome of up to `AT_ONCE` leads; those that have it already are left alone."""
+    """Set the outcome of up to `AT_ONCE` leads.
+
+    Those that have it already are left alone, and those with an open deal: it ends with the deal.
+    """
     wanted = Lead.Outcome(outcome)
     closed_at = None if wanted == Lead.Outcome.OPEN else timezone.now()
     with transaction.atomic():
+        found = _lock(pks[:AT_ONCE])
+        under_way = set(
+            Deal.objects.filter(lead__in=found, stage__in=Deal.OPEN).values_list("lead", flat=True)
+        )
         befores = {
-            lead: _facts(lead) for lead in _lock(pks[:AT_ONCE]) if lead.outcome != wanted.value
+            lead: _facts(lead)
+            for lead in found
+            if lead.outcome != wanted.value and lead.pk not in under_way
         }
         changes = {"outcome": wanted, "closed_at": closed_at, "flagged_at": None}
         Lead.objects.filter(pk__in=[lead.pk for lead in befores]).update(**changes)

@@ -108,6 +108,7 @@ class SendEmail(kinds.ActionKind[EmailParams]):
     channel = "email"
     message_class = "cold"
     auto_from_phase = 2
+    may_from_phase = 2  # nobody asked for it: it is not earned ahead of its phase
     editable: ClassVar[tuple[str, ...]] = ("subject", "body")
     emits = ("email.sent",)
 

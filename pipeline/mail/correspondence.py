@@ -11,6 +11,7 @@ from agency.models import AgencyProfile
 from control.models import Action
 from pipeline.models import (
     Contact,
+    Deal,
     InboundMail,
     Lead,
     Mailbox,
@@ -103,6 +104,9 @@ def _subject(action: Action) -> tuple[Prospect | None, Lead | None]:
         return Prospect.objects.filter(pk=action.subject_id).first(), None
     if action.subject_type == "pipeline.lead":
         return None, Lead.objects.filter(pk=action.subject_id).first()
+    if action.subject_type == "pipeline.deal":
+        deal = Deal.objects.select_related("lead", "prospect").filter(pk=action.subject_id).first()
+        return (deal.prospect, deal.lead) if deal is not None else (None, None)
     return None, None
 
 

@@ -212,6 +212,13 @@ def _reply(mail: InboundMail, about: About, job: Job) -> None:
         # The first answer was the Qualifier's to draft; what they write back is the operator's.
         Lead.objects.filter(pk=about.lead.pk).update(flagged_at=Coalesce(F("flagged_at"), Now()))
         live.broadcast("leads", f"lead:{about.lead.pk}")
+        events.emit(
+            "lead.wrote",
+            subject=about.lead,
+            client=about.lead.client,
+            parent=job,
+            data={"mail_id": str(mail.pk)},
+        )
     elif about.prospect is not None:
         events.emit(
             "reply.received", subject=about.prospect, parent=job, data={"mail_id": str(mail.pk)}
@@ -270,3 +277,4 @@ def _keep_files(mail: InboundMail, parsed: Parsed) -> None:
 
 
 events.comes_from("reply.received", "mail")
+events.comes_from("lead.wrote", "mail")

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from agency import clock, live
-from control import alerts
+from control import alerts, promotions
 from pipeline.mail import deliverability, suppressions
 from pipeline.mail.correspondence import About
 from pipeline.models import Enrollment, Lead, Suppression, Touch
@@ -19,9 +19,11 @@ def bounced(about: About, *, permanent: bool, says: str) -> None:
     _mark(about, "bounced_at")
     if permanent and about.address:
         suppressions.add(
-            Suppression.Scope.ADDRESS, about.address, reason=f"the mail came back: {says}"
+            Suppression.Scope.ADDRESS, about.address, reason=f"{suppressions.CAME_BACK}: {says}"
         )
     _stop(about, Enrollment.Stop.BOUNCE)
+    if about.action is not None and permanent:
+        promotions.after_outcome(about.action, "its mail came back")
     if about.action is not None and about.lead is not None:
         _flag(about.lead)
         alerts.raise_alert(
@@ -50,6 +52,8 @@ def complained(about: About) -> None:
             Suppression.Scope.ADDRESS, about.address, reason="they marked a mail as spam"
         )
     _stop(about, Enrollment.Stop.COMPLAINT)
+    if about.action is not None:
+        promotions.after_outcome(about.action, "its mail was marked as spam")
     deliverability.look()
 
 

@@ -13,6 +13,8 @@ from pipeline.models import Suppression
 
 Scope = Suppression.Scope
 REMOVED = "suppression.removed"
+CAME_BACK = "the mail came back"
+"""How the reason begins where an address takes no mail."""
 
 
 def of(address: str, company: str = "") -> Suppression | None:
@@ -41,6 +43,13 @@ def of(address: str, company: str = "") -> Suppression | None:
     word = words.order_by("-created_at").first()
     both = [one for one in (found, word) if one is not None]
     return max(both, key=lambda one: one.created_at, default=None)
+
+
+def that_came_back(address: str) -> Suppression | None:
+    """Return the suppression of an address that gave mail of ours back for good."""
+    return Suppression.objects.filter(
+        scope=Scope.ADDRESS, value=address.strip().lower(), reason__startswith=CAME_BACK
+    ).first()
 
 
 def spellings(address: str) -> set[str]:

@@ -1,7 +1,9 @@
 """The way from a company nobody knows to a client: prospects, what is written to them, leads."""
 
+from pipeline.models.deals import MONTHS, PROBABILITY, Deal, DealNote, DealStage
 from pipeline.models.leads import Lead, LeadQuerySet, SavedFilter, Stage
 from pipeline.models.mail import Attachment, InboundMail, Thread
+from pipeline.models.meetings import BookingRules, BusyTime, Meeting
 from pipeline.models.outreach import (
     Enrollment,
     HandTask,
@@ -13,6 +15,7 @@ from pipeline.models.outreach import (
     Touch,
     Variant,
 )
+from pipeline.models.proposals import Proposal, Signature
 from pipeline.models.prospects import (
     Contact,
     Fact,
@@ -27,8 +30,15 @@ from pipeline.models.prospects import (
 )
 
 __all__ = [
+    "MONTHS",
+    "PROBABILITY",
     "Attachment",
+    "BookingRules",
+    "BusyTime",
     "Contact",
+    "Deal",
+    "DealNote",
+    "DealStage",
     "Enrollment",
     "Fact",
     "HandTask",
@@ -37,6 +47,8 @@ __all__ = [
     "Lead",
     "LeadQuerySet",
     "Mailbox",
+    "Meeting",
+    "Proposal",
     "Prospect",
     "ProspectImport",
     "ProspectKey",
@@ -46,6 +58,7 @@ __all__ = [
     "Sequence",
     "SequenceStep",
     "Sighting",
+    "Signature",
     "Source",
     "Stage",
     "Suppression",

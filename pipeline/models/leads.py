@@ -143,6 +143,9 @@ class Lead(models.Model):
     scored_at = models.DateTimeField(null=True, blank=True)
     drafted_at = models.DateTimeField(null=True, blank=True, help_text="An answer first waited.")
     answered_at = models.DateTimeField(null=True, blank=True, help_text="An answer first went out.")
+    unbooked_at = models.DateTimeField(
+        null=True, blank=True, help_text="Told last that it was answered and has not booked."
+    )
     flagged_at = models.DateTimeField(
         null=True, blank=True, help_text="The operator wants to look at it again."
     )
@@ -185,6 +188,11 @@ class Lead(models.Model):
                 F("score").desc(nulls_last=True), F("id").desc(), name="pipeline_lead_by_score"
             ),
             models.Index(fields=["staged_at", "id"]),
+            models.Index(
+                fields=["answered_at"],
+                condition=Q(unbooked_at=None, status="qualified", outcome="open"),
+                name="pipeline_lead_unbooked",
+            ),
             GinIndex(search.WORDS, name="pipeline_lead_words"),
             GinIndex(search.TEXT, name="pipeline_lead_text"),
         ]
@@ -199,9 +207,14 @@ class Lead(models.Model):
 
 
 class SavedFilter(models.Model):
-    """A filter of the pipeline's table under a name, one person's own."""
+    """A filter of one of the pipeline's tables under a name, one person's own."""
+
+    class Page(models.TextChoices):
+        LEADS = "leads"
+        DEALS = "deals"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    page = models.CharField(max_length=8, choices=Page, default=Page.LEADS)
     name = models.CharField(max_length=40)
     query = models.CharField(max_length=500, blank=True, help_text="As in the page's address.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -209,7 +222,9 @@ class SavedFilter(models.Model):
     class Meta:
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "name"], name="pipeline_savedfilter_once"),
+            models.UniqueConstraint(
+                fields=["user", "page", "name"], name="pipeline_savedfilter_once"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -194,6 +194,13 @@ class Prospect(models.Model):
                 condition=Q(merged_into=None),
                 name="pipeline_prospect_yield",
             ),
+            # Who was found since when, and what each of them yields, for the funnel.
+            models.Index(
+                fields=["created_at"],
+                include=["ideal_customer", "source", "status"],
+                condition=Q(merged_into=None),
+                name="pipeline_prospect_found",
+            ),
             models.Index(
                 F("fit").desc(),
                 F("id"),

@@ -9,6 +9,7 @@ from agency.models import AuditEntry
 from control import overrides
 from pipeline import moves
 from pipeline.models import Lead, Stage
+from pipeline.selling import deals
 from tests.factories import make_lead, make_user, received
 
 
@@ -71,6 +72,16 @@ def test_many_are_closed_and_opened_together() -> None:
     assert {standing(lead) for lead in leads} == {Stage.WON}
     assert len(moves.undo(moved.pk, by=user).leads) == 4
     assert [standing(lead) for lead in leads] == [Stage.WON, *[Stage.NEW] * 4]
+
+
+@pytest.mark.usefixtures("db")
+def test_a_lead_with_an_open_deal_ends_with_the_deal() -> None:
+    user, lead, other = make_user(), make_lead(), make_lead()
+    deals.open_for(lead)
+    with pytest.raises(moves.NotPossible, match="deal"):
+        moves.move(lead.pk, Stage.WON, by=user)
+    moved = moves.close_many([lead.pk, other.pk], "lost", by=user)
+    assert moved.leads == [other]
 
 
 @pytest.mark.usefixtures("committed")

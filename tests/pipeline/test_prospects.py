@@ -195,7 +195,7 @@ def test_what_a_person_adds_is_theirs_and_researched_at_once() -> None:
 def test_a_name_or_place_set_by_hand_tells_duplicates_too(field: str, value: str) -> None:
     ideal = make_ideal()
     first, _ = add(candidate(city="Tucson"), ideal)
-    by_hand.set_field(first, field, value, by=make_user(), reason="they moved, or are called so")
+    by_hand.set_fields(first, {field: value}, by=make_user(), reason="they moved, or so called")
     now = {"name": "Harbor Plumbing", "place": "Tucson"} | {field: value}
     for said in (now, {"name": "Harbor Plumbing", "place": "Tucson"}):
         assert add(candidate(**said), ideal) == (first, False)
@@ -205,5 +205,5 @@ def test_a_name_set_by_hand_that_another_has_stays_that_others() -> None:
     ideal = make_ideal()
     first, _ = add(candidate(city="Tucson"), ideal)
     second, _ = add(candidate(name="Tidewater Pipes", place="Tucson"), ideal)
-    by_hand.set_field(second, "name", "Harbor Plumbing", by=make_user(), reason="as on their door")
+    by_hand.set_fields(second, {"name": "Harbor Plumbing"}, by=make_user(), reason="on their door")
     assert add(candidate(city="Tucson"), ideal) == (first, False)

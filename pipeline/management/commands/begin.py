@@ -1,9 +1,10 @@
-"""Make what a new house begins with: an ideal customer, its sources, a sequence, a mailbox."""
+"""Make what a new house begins with: ideal customer, sources, sequence, mailbox, price book."""
 
 from typing import Any
 
 from django.core.management import BaseCommand
 
+from billing import prices
 from pipeline import starting
 
 
@@ -12,3 +13,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         starting.ensure()
+        prices.ensure()

@@ -1,0 +1,1 @@
+"""From a booked call to a client: deals, what was said, proposals, and winning them."""
