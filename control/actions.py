@@ -38,15 +38,15 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Origin:
-    """Which run proposes, for whom, and at what cost so far."""
+    """Which run proposes, or a person and no run; for whom, and at what cost so far."""
 
     agent: str
-    run_id: uuid.UUID
+    run_id: uuid.UUID | None
     correlation_id: uuid.UUID
     subject: models.Model
     client: Client | None
     engine: str
-    cost_usd: Decimal
+    cost_usd: Decimal = Decimal(0)
 
 
 def propose(proposal: Proposal, origin: Origin) -> Action:
@@ -54,6 +54,42 @@ def propose(proposal: Proposal, origin: Origin) -> Action:
 
     Record-only actions that policy lets through are done before this returns.
     """
+    action = draft(proposal, origin)
+    judgement = policy.judge(action)
+    action.level = judgement.level
+    action.policy = judgement.as_json()
+    action.save(force_insert=True)
+    audit.record(
+        "action.proposed",
+        f"{action.agent.capitalize()} proposed: {action.summary}",
+        actor=action.agent,
+        actor_kind=AuditEntry.ActorKind.AGENT,
+        obj=action,
+        client=action.client,
+        correlation_id=action.correlation_id,
+        data={"reason": action.reason, "policy": action.policy, "hash": action.content_hash},
+    )
+    kind, params = kinds.get(action.kind), kinds.parsed(action)
+    already = kind.already(action, params)
+    if already:
+        action.effect = {"refused": trips.ALREADY}
+        action.save(update_fields=["effect"])
+        _refuse(action, already)
+    else:
+        put_aside(action)
+        objection = kind.objection(action, params)
+        if objection:
+            _refuse(action, objection)
+        else:
+            _route(action, judgement)
+        if not judgement.by_hand:
+            trips.after_proposal(action)
+    live.broadcast("approvals", "status", f"agent:{action.agent}")
+    return action
+
+
+def draft(proposal: Proposal, origin: Origin) -> Action:
+    """Return the action as it would be proposed, rendered and hashed; not saved. Raises Blocked."""
     kind = kinds.get(proposal.kind)
     action = Action(
         kind=kind.name,
@@ -77,29 +113,6 @@ def propose(proposal: Proposal, origin: Origin) -> Action:
     action.summary = kind.summary(action, params)[:300]
     action.rendered = kind.render(action, params)
     action.content_hash = kinds.content_hash(action)
-    judgement = policy.judge(action)
-    action.level = judgement.level
-    action.policy = judgement.as_json()
-    action.save(force_insert=True)
-    audit.record(
-        "action.proposed",
-        f"{action.agent.capitalize()} proposed: {action.summary}",
-        actor=action.agent,
-        actor_kind=AuditEntry.ActorKind.AGENT,
-        obj=action,
-        client=action.client,
-        correlation_id=action.correlation_id,
-        data={"reason": action.reason, "policy": action.policy, "hash": action.content_hash},
-    )
-    _supersede(action)
-    objection = kind.objection(action, params)
-    if objection:
-        _refuse(action, objection)
-    else:
-        _route(action, judgement)
-    if not judgement.by_hand:
-        trips.after_proposal(action)
-    live.broadcast("approvals", "status", f"agent:{action.agent}")
     return action
 
 
@@ -213,13 +226,16 @@ def _rejudge(action: Action) -> bool:
         return True
 
 
-def withdraw(subject: models.Model, names: Iterable[str], why: str) -> int:
+def withdraw(
+    subject: models.Model, names: Iterable[str], why: str, *, among: models.Q | None = None
+) -> int:
     """Take back what is proposed or approved of these kinds and has not begun; return how many.
 
-    In the caller's transaction. One that begins at the same moment is either withdrawn here or
-    not: both take the action's row.
+    `among` narrows it down to some of the subject's. In the caller's transaction. One that begins
+    at the same moment is either withdrawn here or not: both take the action's row.
     """
     open_ = Action.objects.select_for_update().filter(
+        among or models.Q(),
         subject_type=subject._meta.label_lower,
         subject_id=str(subject.pk),
         kind__in=list(names),
@@ -236,17 +252,16 @@ def withdraw(subject: models.Model, names: Iterable[str], why: str) -> int:
     return count
 
 
-def _supersede(action: Action) -> None:
-    """Put aside what the same agent proposed before: one answer to a question is enough."""
+def put_aside(action: Action, *, whoever: bool = False) -> None:
+    """Put aside what the same agent, or `whoever`, proposed before: one answer is enough."""
     if kinds.get(action.kind).one_of_many:
         return
     older = Action.objects.filter(
-        agent=action.agent,
         kind=action.kind,
         subject_type=action.subject_type,
         subject_id=action.subject_id,
         status__in=[Action.Status.WAITING, Action.Status.HELD],
     ).exclude(pk=action.pk)
-    for old in older:
+    for old in older if whoever else older.filter(agent=action.agent):
         if old.advance(old.status, Action.Status.EXPIRED, error="a newer proposal replaced it"):
             outcomes.tell(old, "action.superseded", f"Replaced by a newer one: {old.summary}", {})

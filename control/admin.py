@@ -12,6 +12,7 @@ from control.models import (
     KillSwitch,
     Notice,
     Override,
+    Promotion,
     Takeover,
 )
 
@@ -76,4 +77,10 @@ class AutonomyRuleAdmin(Audited[AutonomyRule]):
 @admin.register(Takeover)
 class TakeoverAdmin(History[Takeover]):
     list_display = ("taken_at", "subject_type", "subject_id", "by", "handed_back_at")
+    ordering = ("-id",)
+
+
+@admin.register(Promotion)
+class PromotionAdmin(History[Promotion]):
+    list_display = ("at", "agent", "kind", "by", "ended_at", "ended_by", "end_reason")
     ordering = ("-id",)

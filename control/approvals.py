@@ -9,7 +9,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from agency import audit, live
-from control import actions, decisions, execution, kinds, policy
+from control import actions, decisions, execution, kinds, outcomes, policy
 from control.models import Action, Decision, Level
 from jobs import events
 from jobs.lease import Held
@@ -144,9 +144,14 @@ def reject(
 def send_back(
     action: Action, *, by: User, seen_hash: str, note: str, seconds: int | None = None
 ) -> Decision:
-    """Have the agent look again with the operator's note, after the undo window. Raises Stale."""
+    """Have the agent look again with the operator's note, after the undo window.
+
+    Raises Stale, and NotAllowed for what no agent proposed.
+    """
     with transaction.atomic():
         action = decisions.lock(action, seen_hash)
+        if action.run_id is None:
+            raise NotAllowed("A person proposed it, not an agent: reject it and do it anew.")
         decision = decisions.record(
             action, Decision.Verdict.SEND_BACK, by, note=note, seconds=seconds
         )
@@ -207,6 +212,7 @@ def confirm_sent(action: Action, *, by: User) -> bool:
         if won:
             decisions.record(action, Decision.Verdict.CONFIRM_SENT, by)
             kinds.get(action.kind).done(action, kinds.parsed(action))
+            outcomes.announce(action)
         return won
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from agency import live
 from agency.db import give_back_connections
-from control import alerts, given_up, kinds, outcomes, policy, switches, trips
+from control import alerts, given_up, kinds, outcomes, policy, promotions, switches, trips
 from control.models import Action, Decision, Level
 from integrations.errors import OutcomeUnknown, RecipientRefused, ServiceError
 from jobs import events, queue, registry
@@ -206,7 +206,7 @@ def _finish(action: Action, effect: dict[str, object]) -> None:
             return
         action.refresh_from_db()
         kind.done(action, kinds.parsed(action))
-        outcomes.tell(action, "action.done", f"Done: {action.summary}", effect)
+        outcomes.done(action, effect)
 
 
 def _do_record(action: Action) -> None:
@@ -225,7 +225,7 @@ def _do_record(action: Action) -> None:
         finished_at=timezone.now(),
     )
     kind.done(action, params)
-    outcomes.tell(action, "action.done", f"Done: {action.summary}", effect)
+    outcomes.done(action, effect)
 
 
 def _failed(action: Action, error: str, *, about: str = "channel") -> None:
@@ -247,6 +247,9 @@ def _failed(action: Action, error: str, *, about: str = "channel") -> None:
             url=f"/approvals/{action.pk}/",
         )
         trips.after_failure(action)
+        # A channel that fails is watched by its own trip; a world that changed is nobody's fault.
+        if about == "recipient" or (about == "channel" and not action.channel):
+            promotions.after_outcome(action, f"it failed, {error}")
 
 
 def _refuse(action: Action, why: str) -> None:

@@ -47,6 +47,7 @@ class ActionKind(Generic[P]):
     always_asks: ClassVar[bool] = False
     one_of_many: ClassVar[bool] = False  # a subject has many: a new one replaces none that waits
     auto_from_phase: ClassVar[int] = NEVER
+    may_from_phase: ClassVar[int | None] = None  # earned; None: a phase before it runs
     expires_after: ClassVar[dt.timedelta] = dt.timedelta(days=7)
     editable: ClassVar[tuple[str, ...]] = ()
     emits: ClassVar[tuple[str, ...]] = ()  # events that may follow from the effect
@@ -69,6 +70,18 @@ class ActionKind(Generic[P]):
 
     def objection(self, action: Action, params: P) -> str:
         """Return why no person should even be asked, such as a claim without a fact; or nothing."""
+        return ""
+
+    def already(self, action: Action, params: P) -> str:
+        """Return that the same was proposed or done before; or nothing.
+
+        Runs that were woken at once do not see each other's proposals. Who takes it late is refused
+        without a fuss: it puts nothing aside and is no sign of an agent that gets nowhere.
+        """
+        return ""
+
+    def asks(self, action: Action, params: P) -> str:
+        """Return why this one asks in every phase, such as a price out of bounds; or nothing."""
         return ""
 
     def leaves_at(self, action: Action, params: P) -> dt.datetime | None:

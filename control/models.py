@@ -444,3 +444,31 @@ class AutonomyRule(models.Model):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class Promotion(models.Model):
+    """A kind of action an agent earned to do by itself ahead of the phase, as a person decided."""
+
+    agent = models.CharField(max_length=40)
+    kind = models.CharField(max_length=60)
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    evidence = models.JSONField(help_text="{unedited, decided, lower_bound, phase} at that time.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=150, blank=True, default="")
+    end_reason = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["agent", "kind"],
+                condition=Q(ended_at=None),
+                name="control_promotion_one_active",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["agent", "kind", "-at"], name="control_promotion_history"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} {self.kind}"

@@ -2,8 +2,9 @@
 
 from agency import audit, live
 from agency.models import AuditEntry
-from control import alerts
+from control import alerts, promotions
 from control.models import Action, Alert
+from jobs import events
 
 
 def ends_own(action: Action, status: str, error: str, **fields: object) -> bool:
@@ -30,6 +31,7 @@ def mark_unknown(action: Action, why: str) -> None:
         severity=Alert.Severity.CRITICAL,
         url=f"/approvals/{action.pk}/",
     )
+    promotions.after_outcome(action, "nobody knows whether it went out")
 
 
 def tell(action: Action, verb: str, sentence: str, data: dict[str, object]) -> None:
@@ -45,3 +47,20 @@ def tell(action: Action, verb: str, sentence: str, data: dict[str, object]) -> N
         data=data,
     )
     live.broadcast("approvals", "status", "mailbox", f"agent:{action.agent}")
+
+
+def done(action: Action, effect: dict[str, object]) -> None:
+    """Record that an action was done, and let programs outside know."""
+    tell(action, "action.done", f"Done: {action.summary}", effect)
+    announce(action)
+
+
+def announce(action: Action) -> None:
+    """Let programs outside know that an action was done."""
+    events.emit(
+        "action.done",
+        subject=action,
+        client=action.client,
+        correlation_id=action.correlation_id,
+        data={"kind": action.kind, "agent": action.agent},
+    )

@@ -1,5 +1,7 @@
 """A person's word on a field: kept, winning over agents, and a training example."""
 
+import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -32,15 +34,16 @@ def override(
                 subject_type=label,
                 subject_id=str(subject.pk),
                 field=field,
-                was=was,
-                value=value,
+                was=_kept(was),
+                value=_kept(value),
                 by=by.get_username(),
                 reason=reason,
                 created_at=timezone.now(),
             )
             setattr(subject, field, value)
         subject.save(update_fields=list(changes))
-        what = ", ".join(f"{field} to {value}" for field, value in changes.items())
+        kept = {field: _kept(value) for field, value in changes.items()}
+        what = ", ".join(f"{field} to {value}" for field, value in kept.items())
         audit.record(
             f"{subject._meta.model_name}.overridden",
             f"{by.get_username()} set {what} of {subject}: {reason}",
@@ -48,8 +51,17 @@ def override(
             actor_kind=AuditEntry.ActorKind.USER,
             obj=subject,
             client=client,
-            data=changes,
+            data=kept,
         )
+
+
+def _kept(value: Any) -> Any:
+    """Return a value as JSON holds it: money and moments as text, a row by its key."""
+    if isinstance(value, models.Model):
+        return value.pk
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def fields(subject: models.Model) -> dict[str, Override]:

@@ -1,7 +1,7 @@
 """The gate every action passes, in this order, the strictest word winning: auto < ask < forbid.
 
-taken over → kill switch → compliance → budget → risk floor → autonomy phase → rules for an agent
-or client.
+taken over → kill switch → compliance → budget → risk floor → autonomy phase, with what was earned
+inside its ceiling → rules for an agent or client.
 No policy means no: a message class without a compliance rule and an unknown phase are forbidden.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 from django.db.models import Q
 
 from agency.models import AgencyProfile
-from control import kinds, switches, takeovers
-from control.models import Action, AutonomyRule, Level
+from control import kinds, phases, promotions, switches, takeovers
+from control.models import Action, AutonomyRule, Level, Promotion
 
 STRICTNESS = {Level.AUTO: 0, Level.ASK: 1, Level.FORBID: 2}
 
@@ -120,20 +120,32 @@ def _budget(action: Action) -> Iterator[Verdict]:
 
 
 def _risk_floor(action: Action) -> Iterator[Verdict]:
-    if kinds.get(action.kind).always_asks:
+    kind = kinds.get(action.kind)
+    if kind.always_asks:
         yield Verdict("risk floor", Level.ASK, "this kind of action always asks")
+    why = kind.asks(action, kinds.parsed(action))
+    if why:
+        yield Verdict("risk floor", Level.ASK, why)
 
 
 def _phase(action: Action) -> Iterator[Verdict]:
-    yield of_phase(kinds.get(action.kind), AgencyProfile.load().phase)
+    kind, phase = kinds.get(action.kind), AgencyProfile.load().phase
+    earnable = phases.standing(kind, phase) == phases.Standing.MAY
+    yield of_phase(kind, phase, promotions.active(action.agent, kind.name) if earnable else None)
 
 
-def of_phase(kind: kinds.ActionKind[Any], phase: int) -> Verdict:
-    """Return what a phase makes of a kind of action."""
+def of_phase(
+    kind: kinds.ActionKind[Any], phase: int, promotion: Promotion | None = None
+) -> Verdict:
+    """Return what a phase makes of a kind of action, a promotion inside its ceiling counted in."""
     if phase not in AgencyProfile.Phase.values:
         return Verdict("phase", Level.FORBID, f"phase {phase} has no policy")
     if phase >= kind.auto_from_phase:
         return Verdict("phase", Level.AUTO, f"phase {phase} lets {kind.label.lower()} run")
+    if promotion is not None and phases.standing(kind, phase) == phases.Standing.MAY:
+        return Verdict(
+            "phase", Level.AUTO, f"{promotion.by} let {kind.label.lower()} run: it was earned"
+        )
     return Verdict("phase", Level.ASK, f"phase {phase} asks for {kind.label.lower()}")
 
 

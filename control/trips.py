@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from django.db.models import Q
 from django.utils import timezone
 
 from control import alerts, switches
@@ -10,6 +11,9 @@ from control.models import Action, Alert, KillSwitch
 FAILURES_IN_A_ROW = 2
 SAME_PROPOSALS = 3
 NO_PROGRESS_WINDOW = dt.timedelta(days=1)
+
+ALREADY = "already"
+"""Of what was proposed or done before, by a run that was woken at the same time."""
 
 
 def trip(scope: str, value: str, *, cause: str, reason: str) -> None:
@@ -33,7 +37,9 @@ def after_failure(action: Action) -> None:
         return
     ended = (Action.Status.DONE, Action.Status.FAILED)
     last = Action.objects.filter(channel=action.channel, status__in=ended).order_by("-finished_at")
-    last = last.exclude(effect__failed__in=["recipient", "action"])
+    # What was done has no such key, and for the database unlike nothing is not known.
+    about_channel = Q(effect__failed__isnull=True) | ~Q(effect__failed__in=["recipient", "action"])
+    last = last.filter(about_channel)
     states = list(last.values_list("status", flat=True)[:FAILURES_IN_A_ROW])
     if states == [Action.Status.FAILED] * FAILURES_IN_A_ROW:
         trip(
@@ -55,6 +61,7 @@ def after_proposal(action: Action) -> None:
             params=action.params,
             decisions__user=None,
             created_at__gt=timezone.now() - NO_PROGRESS_WINDOW,
+            effect__refused__isnull=True,
         )
         .distinct()
         .count()

@@ -1,11 +1,18 @@
-"""Earned trust: how the operator decided on what an agent asked for, by kind of action."""
+"""Earned trust: how the operator decided on what an agent asked for, by kind of action.
 
+An agent that lost a promotion earns it anew: what it asked before that no longer counts.
+"""
+
+import datetime as dt
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import connection
+
+from control.models import Promotion
 
 THRESHOLD = 90
 """From this lower bound on, in percent, a kind has earned to run by itself."""
@@ -19,9 +26,9 @@ CONFIDENCE = 1.96
 # Lateral, so that decisions are looked up one by one and their table is never read whole.
 READ = """
 SELECT asked.agent, asked.kind, count(*), count(*) FILTER (
-    WHERE asked.status NOT IN ('rejected', 'revise') AND NOT said.edited)
+    WHERE asked.status NOT IN ('rejected', 'revise') AND NOT said.edited), NULL::jsonb
 FROM unnest(%(agents)s::varchar[]) AS name CROSS JOIN LATERAL (
-    SELECT id, agent, kind, status FROM control_action
+    SELECT id, agent, kind, status, created_at FROM control_action
     WHERE agent = name AND level <> 'auto' AND (%(kind)s = '' OR kind = %(kind)s)
     ORDER BY created_at DESC LIMIT %(newest)s
 ) asked CROSS JOIN LATERAL (
@@ -29,21 +36,33 @@ FROM unnest(%(agents)s::varchar[]) AS name CROSS JOIN LATERAL (
         bool_or(user_id IS NOT NULL AND voided_at IS NULL
             AND verdict IN ('approve', 'reject', 'send_back')) AS decided
     FROM control_decision WHERE action_id = asked.id
-) said
-WHERE asked.status NOT IN ('waiting', 'held', 'unknown') AND said.decided
+) said LEFT JOIN (
+    SELECT agent, kind, max(ended_at) AS at FROM control_promotion
+    WHERE ended_at IS NOT NULL GROUP BY agent, kind
+) lost ON lost.agent = asked.agent AND lost.kind = asked.kind
+WHERE (lost.at IS NULL OR asked.created_at > lost.at)
+    AND asked.status NOT IN ('waiting', 'held', 'unknown') AND said.decided
 GROUP BY asked.agent, asked.kind
+UNION ALL
+SELECT agent, kind, 0, 0, to_jsonb(control_promotion) FROM control_promotion
+WHERE ended_at IS NULL AND agent = ANY(%(agents)s) AND (%(kind)s = '' OR kind = %(kind)s)
 """
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How often the operator let an agent's actions through as they were."""
+    """How often the operator let an agent's actions through as they were, and what came of it."""
 
     unedited: int = 0
     decided: int = 0
+    promotion: Promotion | None = field(default=None, compare=False)
 
     def __add__(self, other: "Trust") -> "Trust":
-        return Trust(self.unedited + other.unedited, self.decided + other.decided)
+        return Trust(
+            self.unedited + other.unedited,
+            self.decided + other.decided,
+            self.promotion or other.promotion,
+        )
 
     @property
     def share(self) -> float | None:
@@ -93,6 +112,14 @@ def read(agents: Iterable[str], kind: str = "") -> dict[str, dict[str, Trust]]:
         cursor.execute(READ, {"agents": list(agents), "kind": kind, "newest": NEWEST})
         rows = cursor.fetchall()
     found: dict[str, dict[str, Trust]] = defaultdict(dict)
-    for agent, name, decided, unedited in rows:
-        found[agent][name] = Trust(unedited, decided)
+    for agent, name, decided, unedited, given in rows:
+        so_far = found[agent].get(name, Trust())
+        found[agent][name] = so_far + Trust(unedited, decided, _promotion(given))
     return found
+
+
+def _promotion(row: str | None) -> Promotion | None:
+    if row is None:
+        return None
+    fields = json.loads(row)
+    return Promotion(**fields | {"at": dt.datetime.fromisoformat(fields["at"])})

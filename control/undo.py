@@ -9,7 +9,7 @@ from django.db import transaction
 
 from agency import audit, live
 from agency.models import AuditEntry
-from control import kinds
+from control import kinds, promotions
 from control.models import Action
 
 
@@ -50,6 +50,7 @@ def _undo(action: Action, by: User) -> Outcome:
                 correlation_id=action.correlation_id,
                 data={"restored": action.before},
             )
+            promotions.after_outcome(action, f"{by.get_username()} undid it")
             live.broadcast("approvals", "leads", "status")
     except (kinds.Irrevocable, kinds.Blocked) as reason:
         action.refresh_from_db()

@@ -1,18 +1,28 @@
 """Recurring jobs of control; importing this registers all its job kinds."""
 
 from agency import seals
-from control import actions, alerts, approvals, digest, execution, undo_range
+from control import (
+    actions,
+    alerts,
+    approvals,
+    digest,
+    execution,
+    outgoing_alerts,
+    promotions,
+    undo_range,
+)
 from jobs import registry
 from jobs.lease import Lease
 from jobs.models import Job, Lane
 
-__all__ = ["alerts", "digest", "execution", "tidy", "undo_range"]
+__all__ = ["alerts", "digest", "execution", "outgoing_alerts", "tidy", "undo_range"]
 
 
 @registry.register("control.tidy", lane=Lane.FAST, short=True)
 def tidy(job: Job, lease: Lease) -> None:
-    """Let undecided proposals lapse; look again at those policy held back."""
+    """Let undecided proposals lapse; look again at those held back, and at what was promoted."""
     approvals.expire()
+    promotions.look()
     actions.rejudge_held()
 
 

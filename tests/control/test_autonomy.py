@@ -29,7 +29,7 @@ def test_a_rule_makes_it_ask_in_any_phase_and_is_in_the_trail() -> None:
     factories.received()
     assert Action.objects.get(kind="qualify_lead").status == "waiting"
     said = AuditEntry.objects.get(verb="autonomy.tightened").sentence
-    assert said == "olivia: Qualifier must ask before it scores: Odd scores"
+    assert said == "olivia: Qualifier must ask about scores: Odd scores"
 
 
 def test_what_a_rule_forbade_goes_on_when_it_is_lifted() -> None:
@@ -67,3 +67,17 @@ def test_a_rule_for_everybody_reaches_it_too_and_one_for_a_client_is_only_shown(
     AutonomyRule.objects.create(agent="booker", level="forbid", reason="Not this one")
     (one,) = autonomy.read("qualifier", ("qualify_lead",), phase)
     assert (one.level, [rule.reason for rule in one.rules]) == ("ask", ["All ask"])
+
+
+def test_a_rule_for_one_client_is_in_the_clients_trail() -> None:
+    vale = factories.make_client()
+    autonomy.tighten("", "", "ask", reason="They are new", by="olivia", client=vale)
+    said = AuditEntry.objects.get(verb="autonomy.tightened", client=vale).sentence
+    assert said == ("olivia: Every agent must ask about anything for Vale Dental: They are new")
+    assert [rule.reason for rule in autonomy.of_client(vale)] == ["They are new"]
+    assert levels(phase=1) == ["auto", "ask"]
+
+
+def test_a_rule_for_every_client_names_what_it_tightens() -> None:
+    with pytest.raises(autonomy.NoTighter, match="names an agent"):
+        autonomy.tighten("", "qualify_lead", "ask", reason="Go", by="olivia")

@@ -5,7 +5,7 @@ from django.conf import settings
 
 from control import approvals, switches
 from control.models import Action, Alert, KillSwitch
-from jobs.models import Job
+from jobs.models import Event, Job
 from tests import factories, mailserver
 from tests.mailserver import Inbox
 
@@ -33,6 +33,8 @@ def test_a_passing_refusal_is_tried_again_under_the_same_approval(inbox: Inbox) 
     factories.work_off(ahead=True)
     action.refresh_from_db()
     assert (action.status, len(inbox.letters)) == ("done", 1)
+    told = Event.objects.get(name="action.done", subject_id=str(action.pk))
+    assert told.data == {"kind": "reply_to_lead", "agent": "qualifier"}
 
 
 def test_a_lasting_refusal_fails_and_alerts(inbox: Inbox) -> None:
@@ -91,6 +93,16 @@ def test_two_failures_in_a_row_stop_the_channel_until_a_person_resumes(inbox: In
     factories.work_off()
     action.refresh_from_db()
     assert action.status == "waiting"
+
+
+def test_two_failures_with_a_success_between_stop_nothing(inbox: Inbox) -> None:
+    for number, answer in enumerate(("554 no thanks", "250 OK", "554 no thanks")):
+        inbox.answer = answer
+        approved(email=f"person{number}@company.example")
+        factories.work_off(ahead=True)
+    ended = Action.objects.filter(kind="reply_to_lead").order_by("finished_at")
+    assert [action.status for action in ended] == ["failed", "done", "failed"]
+    assert not KillSwitch.objects.exists()
 
 
 def test_a_mail_approved_for_the_sandbox_does_not_go_out_for_real(
