@@ -8,7 +8,16 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from agency import audit
-from agency.models import AgencyProfile, AuditEntry, AuditSeal, AuditUnsealed, Client, LastLook
+from agency.models import (
+    AgencyProfile,
+    ApiAnswer,
+    ApiKey,
+    AuditEntry,
+    AuditSeal,
+    AuditUnsealed,
+    Client,
+    LastLook,
+)
 
 M = TypeVar("M", bound=models.Model)
 
@@ -113,3 +122,19 @@ class AuditUnsealedAdmin(History[AuditUnsealed]):
 class LastLookAdmin(History[LastLook]):
     list_display = ("user", "at", "since")
     list_select_related = ("user",)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(History[ApiKey]):
+    """Made and revoked under Settings."""
+
+    list_display = ("name", "prefix", "created_by", "last_used_at", "revoked_at")
+    list_select_related = ("created_by",)
+    exclude = ("secret_hash",)
+
+
+@admin.register(ApiAnswer)
+class ApiAnswerAdmin(History[ApiAnswer]):
+    list_display = ("created_at", "key", "idempotency_key", "status")
+    list_select_related = ("key",)
+    ordering = ("-created_at",)

@@ -17,7 +17,7 @@ websocket_urlpatterns = import_string("dashboard.routing.websocket_urlpatterns")
 
 application = ProtocolTypeRouter(
     {
-        "http": import_string("dashboard.hooks.Hooks")(http),
+        "http": import_string("dashboard.hooks.intake.Hooks")(http),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),

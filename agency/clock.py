@@ -22,7 +22,7 @@ def wall() -> dt.datetime:
 
 def speed() -> float:
     """Return business seconds a wall second; 1.0 whenever a real channel is on."""
-    if settings.EMAIL_URL:
+    if settings.EMAIL_URL or settings.CALDAV_URL:
         return 1.0
     return float(settings.BUSINESS_SPEED)
 
@@ -43,6 +43,12 @@ def now() -> dt.datetime:
         return real
     anchor = _anchor()
     return anchor + (real - anchor) * factor
+
+
+def scale() -> tuple[dt.datetime, float]:
+    """Return (anchor, factor): business time is the wall clock's up to the anchor, then faster."""
+    factor = speed()
+    return (_anchor() if factor != 1.0 else wall(), factor)
 
 
 @functools.cache

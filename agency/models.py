@@ -57,7 +57,11 @@ class AgencyProfile(models.Model):
     reply_to = models.EmailField(blank=True, default="")
     postal_address = models.CharField(max_length=300, default="41 Mill Street, Tucson AZ 85701")
     website = models.URLField(blank=True, default="https://northwind.example")
-    booking_url = models.URLField(blank=True, default="https://northwind.example/book")
+    booking_url = models.URLField(
+        blank=True,
+        default="",
+        help_text="Where calls are booked instead of on this app's own page; empty: there.",
+    )
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
     operator_email = models.EmailField(default="operator@northwind.example")
     phase = models.PositiveSmallIntegerField(choices=Phase, default=Phase.FOUNDATION)
@@ -111,6 +115,60 @@ class LastLook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class ApiKey(models.Model):
+    """What a program shows to use the API; only its hash is kept. What it does its maker did."""
+
+    name = models.CharField(max_length=60)
+    prefix = models.CharField(max_length=16, help_text="How it begins, to tell it from others.")
+    secret_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256; hex.")
+    scopes = ArrayField(models.CharField(max_length=40))
+    client = models.ForeignKey(
+        Client,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="It sees this client’s records only; empty: everything.",
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_keys"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, help_text="To the minute, more or less."
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.CharField(max_length=150, blank=True, default="")
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiAnswer(models.Model):
+    """What was answered under an Idempotency-Key; the same again within 24 hours gets it again."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE)
+    idempotency_key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "API answer"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["key", "idempotency_key"], name="agency_apianswer_once"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="agency_apianswer_age")]
+
+    def __str__(self) -> str:
+        return self.idempotency_key
 
 
 class AuditEntry(models.Model):

@@ -75,6 +75,14 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def calendar_server(text: str) -> str:
+    """Parse an https address with its user and password; plain http only on this machine."""
+    parts = urlsplit(url("https", "http")(text))
+    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ValueError("must look like https://user:password@host/path/to/calendar/")
+    return text
+
+
 def mail_server(text: str) -> str:
     found = parse_qs(urlsplit(url("smtp", "smtps")(text)).query)
     for tls in found.get("tls", []):
@@ -103,6 +111,13 @@ def token(text: str) -> str:
     if len(text) < 16 or not text.isascii() or any(c.isspace() for c in text):
         raise ValueError("must be at least 16 ASCII characters without a space")
     return text
+
+
+def stripe_key(text: str) -> str:
+    """Parse a secret or restricted key, of the test mode or a live one; it is never repeated."""
+    if not text.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+        raise ValueError("must begin with sk_test_, sk_live_, rk_test_ or rk_live_")
+    return token(text)
 
 
 def email_address(text: str) -> str:
@@ -206,6 +221,17 @@ MAILGUN_SIGNING_KEY = read("MAILGUN_SIGNING_KEY", "", token) or (
     "" if EMAIL_URL else hashlib.sha256(f"market:{SECRET_KEY}".encode()).hexdigest()
 )
 
+# Payments: Stripe with a key, without one the sandbox checkout, which needs a key of its own. Its
+# page is the only other one that a form of ours may lead to.
+STRIPE_SECRET_KEY = read("STRIPE_SECRET_KEY", "", stripe_key)
+STRIPE_WEBHOOK_SECRET = read("STRIPE_WEBHOOK_SECRET", "", token)
+STRIPE_API_BASE = read("STRIPE_API_BASE", "https://api.stripe.com", url("https", "http"))
+SANDBOX_CHECKOUT_KEY = hashlib.sha256(f"checkout:{SECRET_KEY}".encode()).hexdigest()
+CHECKOUT_ORIGINS = [
+    *(["https://checkout.stripe.com"] if STRIPE_SECRET_KEY else []),
+    *([] if EMAIL_URL or STRIPE_SECRET_KEY else [f"http://127.0.0.1:{SANDBOX_WEB_PORT}"]),
+]
+
 # A mail with its attachments comes in as one field of a form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
@@ -227,8 +253,14 @@ JOBS_KEEP_SECONDS = read("JOBS_KEEP_SECONDS", 3600, whole_number(0, 86_400))
 # With this token a monitor may read /metrics without a login.
 METRICS_TOKEN = read("METRICS_TOKEN", "", token)
 
+# The operator's calendar, one CalDAV collection: what is busy there, and booked calls in it.
+CALDAV_URL = read("CALDAV_URL", "", calendar_server)
+
 # What one address may post to one webhook endpoint; all together may post five times that.
 LEAD_HOOK_RATE = read("LEAD_HOOK_RATE", "600/minute", rate)
+
+# What one API key may ask.
+API_RATE = read("API_RATE", "600/minute", rate)
 
 # Postgres: `default` is the role the app works as, `owner` the one that migrates
 
@@ -294,6 +326,7 @@ INSTALLED_APPS = [
     "agency",
     "jobs",
     "control",
+    "billing",
     "pipeline",
     "agents",
     "dashboard",
@@ -411,7 +444,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, f"{'wss' if _secure else 'ws'}://{_public.netloc}"],
         "object-src": [NONE],
         "base-uri": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *CHECKOUT_ORIGINS],
         "frame-ancestors": [NONE],
     }
 }
@@ -428,6 +461,7 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
         "flufl.bounce": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
     },

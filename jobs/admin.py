@@ -13,6 +13,8 @@ from jobs.models import (
     Hold,
     Job,
     Limit,
+    OutgoingDelivery,
+    OutgoingEndpoint,
     Schedule,
     Tally,
     Worker,
@@ -101,3 +103,19 @@ class DeliveryAdmin(History[Delivery]):
 class DeliveryKeyAdmin(History[DeliveryKey]):
     list_display = ("key", "endpoint", "delivery", "expires_at")
     list_select_related = ("endpoint", "delivery")
+
+
+@admin.register(OutgoingEndpoint)
+class OutgoingEndpointAdmin(History[OutgoingEndpoint]):
+    """Made and changed under Settings, where its secret is shown and rotated."""
+
+    list_display = ("name", "url", "active", "failing_since", "created_at")
+    exclude = ("secret", "old_secret")
+
+
+@admin.register(OutgoingDelivery)
+class OutgoingDeliveryAdmin(History[OutgoingDelivery]):
+    list_display = ("created_at", "endpoint", "event", "status", "attempts", "response_code")
+    list_filter = ("status",)
+    list_select_related = ("endpoint",)
+    ordering = ("-id",)

@@ -13,4 +13,5 @@ class JobsConfig(AppConfig):
         """Register the queue's own jobs."""
         import jobs.archive
         import jobs.intake
-        import jobs.operate  # noqa: F401 - all register themselves
+        import jobs.operate
+        import jobs.posting  # noqa: F401 - all register themselves

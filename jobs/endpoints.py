@@ -13,7 +13,7 @@ from agency import audit, live
 from agency.models import AuditEntry
 from jobs.models import Endpoint
 
-PURPOSES = ("leads", "prospects")
+PURPOSES = ("leads", "prospects", "meetings")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 SYSTEM = AuditEntry.ActorKind.SYSTEM

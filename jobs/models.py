@@ -368,3 +368,82 @@ class DeliveryKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class OutgoingEndpoint(models.Model):
+    """An address of somebody else's that events are posted to, signed (Standard Webhooks)."""
+
+    name = models.CharField(max_length=60, unique=True)
+    url = models.CharField(max_length=500)
+    events = ArrayField(
+        models.CharField(max_length=80), help_text="Names, lead.* for all of a noun, or *."
+    )
+    client = models.ForeignKey(
+        Client,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="Only what happens for this client; empty: everything.",
+    )
+    secret = EncryptedCharField(max_length=120)
+    old_secret = EncryptedCharField(max_length=120, null=True, blank=True)
+    old_secret_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then the old one signs as well."
+    )
+    active = models.BooleanField(default=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    off_reason = models.CharField(
+        max_length=200, blank=True, default="", help_text="Why the house switched it off."
+    )
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutgoingDelivery(models.Model):
+    """One event on its way to one endpoint. Its body is kept as it is sent, try after try."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "On its way"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Given up"
+        DROPPED = "dropped", "Switched off meanwhile"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    endpoint = models.ForeignKey(
+        OutgoingEndpoint, on_delete=models.CASCADE, related_name="deliveries"
+    )
+    event = models.CharField(max_length=80)
+    body = models.TextField()
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    round = models.PositiveSmallIntegerField(
+        default=0, help_text="Grows when it is sent again by hand; older tries then end."
+    )
+    next_at = models.DateTimeField(null=True, blank=True)
+    response_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    response_start = models.CharField(max_length=500, blank=True, default="")
+    error = models.CharField(max_length=500, blank=True, default="")
+    took_ms = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "outgoing deliveries"
+        indexes: ClassVar = [
+            models.Index(fields=["endpoint", "-id"], name="jobs_outgoing_log"),
+            models.Index(fields=["finished_at"], name="jobs_outgoing_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.id}"
+
+    @property
+    def webhook_id(self) -> str:
+        """Return what its receiver tells it from others by, the same at each try."""
+        return f"msg_{self.pk.hex}"

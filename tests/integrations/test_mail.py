@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ LETTER = mail.Message(
 PASSWORD = "correct horse"
 
 
-def words(letter: EmailMessage) -> str:
+def words(letter: MIMEPart) -> str:
     payload = letter.get_payload(decode=True)
     assert isinstance(payload, bytes)
     return payload.decode().replace("\r\n", "\n")
@@ -211,6 +211,49 @@ def test_it_fits_the_narrowest_server(server: Server) -> None:
     assert max(map(len, server.raw().split(b"\r\n"))) <= 78
     assert b"\n" not in server.raw().replace(b"\r\n", b"")
     assert words(server.letter()) == "größer " * 400 + "\n.\n..\n"
+
+
+INVITATION = mail.Attachment(
+    "call.ics",
+    "text/calendar",
+    "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nSUMMARY:größer\r\nEND:VCALENDAR\r\n".encode(),
+    method="REQUEST",
+)
+
+
+def test_an_invitation_is_shown_as_one_and_goes_along_as_a_file(server: Server) -> None:
+    pdf = mail.Attachment("proposal.pdf", "application/pdf", bytes(range(256)) * 9)
+    letter = replace(LETTER, attachments=(INVITATION, pdf))
+    mail.send(letter)
+    assert server.raw().isascii()
+    assert max(map(len, server.raw().split(b"\r\n"))) <= 100
+    assert b"\n" not in server.raw().replace(b"\r\n", b"")
+    found = server.letter()
+    assert found.get_content_type() == "multipart/mixed"
+    body, *files = found.iter_parts()
+    assert [part.get_content_type() for part in body.iter_parts()] == [
+        *("text/plain", "text/calendar"),
+    ]
+    text, shown = body.iter_parts()
+    assert words(text) == LETTER.text
+    assert shown.get_param("method") == "REQUEST"
+    assert shown.get_payload(decode=True) == INVITATION.content
+    assert [one.get_filename() for one in files] == ["call.ics", "proposal.pdf"]
+    assert [one.get_payload(decode=True) for one in files] == [INVITATION.content, pdf.content]
+    assert not found.defects
+
+
+def test_the_source_shows_what_goes_along_the_same_each_time() -> None:
+    letter = replace(LETTER, attachments=(INVITATION,))
+    sources = {mail.source(letter).partition("\nDate:")[2].partition("\n")[2] for _ in range(3)}
+    assert len(sources) == 1
+    assert 'filename="call.ics"' in sources.pop()
+
+
+@pytest.mark.parametrize("name", ["a\r\nBcc: x@y.example", 'a".ics', "größe.ics", "a\0.ics"])
+def test_a_file_name_cannot_change_the_letter(server: Server, name: str) -> None:
+    surely_not_sent(replace(LETTER, attachments=(replace(INVITATION, filename=name),)))
+    assert not server.envelopes
 
 
 def test_a_long_link_in_a_header_stays_whole(server: Server) -> None:

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, call_command
 from django.db import connections
 
-from agency import embedded, supervisor
+from agency import clock, embedded, supervisor
 from agency.management.commands.loginlink import login_link
+from agency.models import AgencyProfile
 from agency.supervisor import Child, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -115,11 +116,15 @@ def outside() -> list[Child]:
         *("--smtp-port", str(settings.SANDBOX_SMTP_PORT)),
         *("--web-port", str(settings.SANDBOX_WEB_PORT)),
         *("--app-url", settings.PUBLIC_URL, "--lead-form", lead_form()),
-        *("--speed", str(settings.BUSINESS_SPEED), "--seed", str(settings.SANDBOX_SEED)),
+        *("--meetings-hook", hook("meetings", "recorder")),
+        *("--epoch", str(AgencyProfile.load().created_at.timestamp())),
+        *("--speed", f"{clock.speed():g}", "--seed", str(settings.SANDBOX_SEED)),
         pool=1,
     )
     # Not an argument: every user of this machine may read those.
     market.env["MAILGUN_SIGNING_KEY"] = settings.MAILGUN_SIGNING_KEY
+    if not settings.STRIPE_SECRET_KEY:
+        market.env["SANDBOX_CHECKOUT_KEY"] = settings.SANDBOX_CHECKOUT_KEY
     return [market]
 
 
@@ -155,7 +160,7 @@ def greeting_lines() -> list[str]:
         f"  Data             {relative(settings.DATA_DIR)}",
     ]
     if not settings.EMAIL_URL:
-        seed, day = settings.SANDBOX_SEED, f"{86_400 / settings.BUSINESS_SPEED:g} s"
+        seed, day = settings.SANDBOX_SEED, f"{86_400 / clock.speed():g} s"
         lines += [
             f"  Outside          A simulated market (seed {seed}, a business day in {day});"
             " nobody real is contacted",
@@ -174,9 +179,14 @@ def greeting_lines() -> list[str]:
 
 def lead_form() -> str:
     """Return where the agency's own web form posts to."""
+    return hook("leads", "website")
+
+
+def hook(purpose: str, name: str) -> str:
+    """Return an address outsiders post to."""
     # By name: the layers below jobs do not import it.
     endpoints = importlib.import_module("jobs.endpoints")
-    return str(endpoints.url(endpoints.ensure("leads", "website")))
+    return str(endpoints.url(endpoints.ensure(purpose, name)))
 
 
 def relative(path: Path) -> str:
