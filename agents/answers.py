@@ -70,7 +70,7 @@ WORDING = {
 
 def template(facts: LeadFacts, wanted: Purpose, *, short: bool) -> Draft:
     """Return the rules' answer: their own words back, unless `short`, and the next step."""
-    lines = [_greeting(facts.name), "Thank you for writing to us."]
+    lines = [greeting(facts.name), "Thank you for writing to us."]
     if not short and wanted != "decline":
         found = {item.signal: _repeatable(item.quote, facts) for item in rubric.judge(facts)}
         if found["problem"]:
@@ -80,10 +80,11 @@ def template(facts: LeadFacts, wanted: Purpose, *, short: bool) -> Draft:
         if found["question"] and wanted == "invite" and found["question"] != found["problem"]:
             lines.append(f"You asked: “{found['question']}” I would like to answer that properly.")
     lines.append(WORDING[wanted])
-    return Draft(subject=_subject(facts.subject), body="\n\n".join(lines))
+    return Draft(subject=reply_subject(facts.subject), body="\n\n".join(lines))
 
 
-def _greeting(name: str) -> str:
+def greeting(name: str) -> str:
+    """Return how a mail to somebody of this name begins."""
     first = first_name(name)
     return f"Hi {first}," if first else "Hello,"
 
@@ -98,7 +99,7 @@ def first_name(name: str) -> str:
     return first
 
 
-def _subject(subject: str) -> str:
+def reply_subject(subject: str) -> str:
     """Return theirs, answered; not what would make a reader click, or read as a promise of ours."""
     plain = re.sub(
         r"^(?:\s*(?:re|aw|fwd?)\s*:)+", "", " ".join(subject.split()), flags=re.I

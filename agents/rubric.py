@@ -93,6 +93,7 @@ class LeadFacts(BaseModel):
     agency: str = ""
     sender: str = ""
     booking_url: str = ""
+    booked: bool = False
 
     def words(self) -> str:
         """Return everything the lead wrote, as one text."""

@@ -38,6 +38,13 @@ LATER = re.compile(
     r"|not (?:right )?now|busy (?:season|right now)|circle back|check back|try (?:me|us) again)\b",
     re.I,
 )
+READY = re.compile(
+    r"\b(?:like|want|ready|hope|plan) to (?:start|begin)\b.{0,20}"
+    r"\b(?:now|soon|asap|today|right away|this (?:week|month)|next (?:week|month)|before)\b"
+    r"|\bwant (?:this|it|that) before\b",
+    re.I,
+)
+"""When they want to begin is not when they want to be asked again."""
 YES = re.compile(
     r"\b(?:interested|sounds (?:good|great|interesting|useful)|tell me more"
     r"|let[’']?s (?:talk|do|set)|(?:happy|love|like) to (?:talk|hear|see|chat|learn)"
@@ -60,6 +67,7 @@ def label(text: str, *, subject: str = "", automatic: bool = False) -> tuple[str
         (Label.OUT_OF_OFFICE, AWAY),
         (Label.NOT_INTERESTED, NO),
         (Label.REFERRAL, REFERRAL),
+        (Label.INTERESTED, READY),
         (Label.LATER, LATER),
         (Label.INTERESTED, YES),
         (Label.QUESTION, QUESTION),

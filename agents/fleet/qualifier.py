@@ -10,6 +10,7 @@ from agents.contract import Agent
 from agents.rubric import SIGNALS, Judged, LeadFacts
 from control.actions import Evidence
 from pipeline.kinds import QualifyParams, ReplyParams, ScorePart
+from pipeline.meetings import booking, links
 from pipeline.models import Lead
 
 SPAM = 0.5
@@ -128,7 +129,8 @@ class Qualifier(Agent[QualifierSettings, LeadFacts]):
             icp=_lists(profile.icp),
             agency=profile.name,
             sender=profile.sender_name,
-            booking_url=profile.booking_url,
+            booking_url=links.invite_url(subject),
+            booked=booking.upcoming(subject) is not None,
         )
 
     def run(self, case: Case[QualifierSettings, LeadFacts]) -> None:
@@ -147,6 +149,8 @@ class Qualifier(Agent[QualifierSettings, LeadFacts]):
         case.outcome = f"{params.score} points, {params.status}"
         if not facts.email:
             case.say("No answer is drafted: the lead left no e-mail address.")
+        elif facts.booked:
+            case.say("No answer is drafted: a call is booked, and its invitation is the answer.")
         elif any(item.signal == "spam" and item.strength >= SPAM for item in judged):
             case.say("No answer is drafted: it reads like spam or a sales pitch.")
         else:

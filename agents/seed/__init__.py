@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from agency.models import Client
-from agents.seed import around, outward, people, stories
+from agents.seed import around, outward, people, sales, stories
 from jobs import depth
 
 
@@ -34,11 +34,13 @@ class Scale:
     """Cold mails that wait for a decision."""
     upcoming: int
     """Prospects in the middle of a sequence that runs."""
+    deals: int
+    """At most so many; there are as many as qualified leads allow."""
 
 
 SCALES = {
-    "small": Scale(3, 64, 12, 400, 30, 24, 3, 300, 5, 6),
-    "large": Scale(500, 100_000, 320, 1_000_000, 120_000, 2_000, 7, 100_000, 40, 60),
+    "small": Scale(3, 64, 12, 400, 30, 24, 3, 300, 5, 6, 26),
+    "large": Scale(500, 100_000, 320, 1_000_000, 120_000, 2_000, 7, 100_000, 40, 60, 5_000),
 }
 
 
@@ -73,6 +75,8 @@ def write(
     waiting = outward.write(rng, scale.prospects, scale.drafts, scale.upcoming, user)
     took = time.monotonic() - started
     say(f"{scale.prospects:,} prospects, {waiting} drafts to some of them, {took:.0f} s")
+    sold = sales.write(rng, scale.deals, clients)
+    say(f"{sold:,} deals, with their calls, proposals and payments")
     around.alerts(rng, now, scale.alerts, scale.open_alerts, user)
     say(f"{scale.alerts:,} alerts, {scale.open_alerts} of them open")
     count = around.jobs(rng, now, scale.jobs, scale.parked, clients)

@@ -7,6 +7,7 @@ from agents.models import Run
 from control import overrides
 from control.models import Action
 from jobs.models import Event, Job
+from pipeline.meetings import availability, booking, links
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def the_reply() -> Action | None:
 @pytest.mark.parametrize(
     ("message", "status", "said", "reason"),
     [
-        (factories.GOOD_MESSAGE, "qualified", "Pick a time here: https://", "Qualified:"),
+        (factories.GOOD_MESSAGE, "qualified", "Pick a time here: http", "Qualified:"),
         ("We are plumbers. Can you help us?", "review", "what would you most like", "Unclear:"),
         ("Hello there", "review", "what would you most like", "Unclear:"),
     ],
@@ -125,11 +126,29 @@ def test_the_longest_lead_there_can_be_is_scored_and_answered() -> None:
     assert len(reply.params["body"]) < 2_000
 
 
-def test_without_a_booking_page_no_link_is_offered() -> None:
+def test_the_link_is_the_booking_page_that_knows_the_lead() -> None:
+    lead = factories.received()
+    reply = the_reply()
+    assert reply is not None
+    assert f"Pick a time here: {links.book_url(lead)}" in reply.params["body"]
+
+
+def test_the_link_is_the_operators_own_where_there_is_one() -> None:
     profile = AgencyProfile.load()
-    profile.booking_url = ""
+    profile.booking_url = "https://calls.northwind.example/alex"
     profile.save()
     factories.received()
     reply = the_reply()
     assert reply is not None
-    assert "Pick a time" not in reply.params["body"]
+    assert "Pick a time here: https://calls.northwind.example/alex" in reply.params["body"]
+
+
+def test_who_has_booked_already_gets_no_link() -> None:
+    lead = factories.make_lead()
+    slot = availability.offer()[0]
+    guest = booking.Guest(lead.name, lead.email)
+    booking.book(lead, slot.starts_at, guest=guest, by="guest")
+    factories.receive(lead)
+    factories.work_off()
+    assert Run.objects.get(agent="qualifier").status == "completed"
+    assert the_reply() is None

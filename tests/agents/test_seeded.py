@@ -25,16 +25,19 @@ from pipeline.finding import schedule
 from pipeline.finding.sources.file import count
 from pipeline.mail import deliverability, suppressions
 from pipeline.models import (
+    Deal,
     Enrollment,
     IdealCustomer,
     InboundMail,
     Lead,
     Mailbox,
+    Proposal,
     Prospect,
     ProspectImport,
     Source,
     Touch,
 )
+from pipeline.selling import documents
 from pipeline.writing import windows
 from tests.conftest import copy_of
 from tests.factories import make_user, work_off
@@ -52,6 +55,7 @@ TINY = seed.Scale(
     prospects=160,
     drafts=3,
     upcoming=3,
+    deals=12,
 )
 
 
@@ -244,3 +248,17 @@ def test_only_who_is_meant_to_goes_on_in_a_sequence(seeded: User) -> None:
     assert all(one.due_at > clock.now() for one in upcoming)
     schedule.find(Job(), cast(Any, None))
     assert not Event.objects.filter(name__in=["prospect.added", "prospect.stale"]).exists()
+
+
+def test_what_is_sold_holds_together(seeded: User) -> None:
+    sold = Deal.objects.select_related("lead", "client")
+    assert {deal.stage for deal in sold} >= {"booked", "proposed", "won"}
+    for deal in sold:
+        assert (deal.closed_at is None) == deal.is_open
+        assert deal.meetings.count() == 1
+        if deal.stage == "won":
+            assert deal.lead.outcome == "won" and deal.client is not None
+            assert deal.client.subscriptions.get().status == "active"
+            assert deal.proposals.get().signature.pdf
+    for proposal in Proposal.objects.select_related("deal"):
+        assert documents.check(proposal).ok

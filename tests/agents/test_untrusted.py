@@ -15,6 +15,7 @@ from agents.models import Run
 from agents.rubric import SIGNALS, LeadFacts
 from control.models import Action
 from integrations import llm
+from pipeline.meetings import links
 from pipeline.models import Lead
 from tests import factories
 from tests.agents.stand_in import StandIn
@@ -199,9 +200,10 @@ def test_a_sound_draft_is_kept_and_gets_link_and_signature_from_the_profile(
     stand_in.answer = writing(GOOD_DRAFT)
     factories.received()
     reply = Action.objects.get(kind="reply_to_lead")
+    link = links.book_url(Lead.objects.get())
     assert reply.params["subject"] == "Your calls"
     assert reply.params["body"] == (
-        f"{GOOD_DRAFT}\n\nPick a time here: {BOOKING}\n\nBest,\nAlex Moreno\nNorthwind Automations"
+        f"{GOOD_DRAFT}\n\nPick a time here: {link}\n\nBest,\nAlex Moreno\nNorthwind Automations"
     )
 
 
