@@ -27,12 +27,19 @@ def main() -> None:
 
 
 def _add_market(part: argparse.ArgumentParser) -> None:
-    part.description = "MAILGUN_SIGNING_KEY in the environment signs the mail posted to the app."
+    part.description = (
+        "MAILGUN_SIGNING_KEY in the environment signs the mail posted to the app,"
+        " SANDBOX_CHECKOUT_KEY opens the checkout; without it there is none."
+    )
     part.add_argument("--smtp-port", type=int, required=True, help="on the loopback; 0 for any")
     part.add_argument("--web-port", type=int, required=True, help="on the loopback; 0 for any")
     part.add_argument("--maildir", type=Path, required=True, help="the folder to keep mail in")
     part.add_argument("--app-url", required=True, help="the only address anything is sent to")
     part.add_argument("--lead-form", default="", help="the app's address for a web form")
+    part.add_argument(
+        "--meetings-hook", default="", help="the app's address for what became of a call"
+    )
+    part.add_argument("--epoch", type=float, help="Unix time at which business time was wall time")
     part.add_argument("--speed", type=float, default=1.0, help="business seconds a wall second")
     part.add_argument("--seed", type=int, default=1, help="another number, another market")
     part.set_defaults(run=_market)
@@ -42,9 +49,22 @@ async def _market(given: argparse.Namespace) -> None:
     key = os.environ.get("MAILGUN_SIGNING_KEY", "")
     if not key:
         sys.exit("the sandbox cannot start: MAILGUN_SIGNING_KEY is not set")
-    app = App(given.app_url.rstrip("/"), lead_form=given.lead_form, signing_key=key)
+    app = App(
+        given.app_url.rstrip("/"),
+        lead_form=given.lead_form,
+        meetings_hook=given.meetings_hook,
+        signing_key=key,
+    )
     ports = serve.Ports(smtp=given.smtp_port, web=given.web_port)
-    await serve.serve(ports, given.maildir, app=app, speed=given.speed, seed=given.seed)
+    await serve.serve(
+        ports,
+        given.maildir,
+        app=app,
+        speed=given.speed,
+        seed=given.seed,
+        epoch=given.epoch,
+        checkout_key=os.environ.get("SANDBOX_CHECKOUT_KEY", ""),
+    )
 
 
 if __name__ == "__main__":

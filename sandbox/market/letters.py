@@ -10,10 +10,17 @@ from email.message import Message
 from email.utils import parseaddr
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 LINK = re.compile(r"<\s*(https?://[^>\s]+)\s*>")
 ID = re.compile(r"<[^<>\s]+>")
 ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9.-]+")
+ADDRESSES = re.compile(r"https?://[^\s<>\"]+")
+TIME = re.compile(
+    r"\b(?P<day>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b[^\n]*?"
+    r"\b(?P<hour>\d{1,2}:\d\d(?:\s?[ap]\.?m\b)?|\d{1,2}\s?[ap]\.?m\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Letter:
         """What tells it from all others; the same mail sent twice is one."""
         known = self.message_id or sha256(self.raw).hexdigest()
         return sha256(f"{known} {self.recipient}".encode()).hexdigest()
+
+    def link(self, part: str) -> str:
+        """Return the first address in the text whose path has `part` in it."""
+        found = (address.rstrip(".,;:!?)") for address in ADDRESSES.findall(unquoted(self.text)))
+        return next((address for address in found if part in urlsplit(address).path), "")
 
 
 def read(sender: str, recipient: str, raw: bytes) -> Letter:
@@ -66,6 +78,17 @@ def read(sender: str, recipient: str, raw: bytes) -> Letter:
         cold=bool(unsubscribe),
         automatic=_header(found, "Auto-Submitted").lower() not in {"", "no"},
     )
+
+
+def unquoted(text: str) -> str:
+    """Return a text without the lines it quotes."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith(">"))
+
+
+def times(text: str) -> list[str]:
+    """Return the times a mail lists, as one would say them: Tuesday at 10:00."""
+    found = (TIME.search(line) for line in unquoted(text).splitlines())
+    return [f"{one['day']} at {one['hour'].strip()}" for one in found if one]
 
 
 def _header(found: Message, name: str) -> str:

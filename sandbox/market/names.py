@@ -18,6 +18,20 @@ class City:
     def in_arizona(self) -> bool:
         return self.region_code == "AZ"
 
+    @property
+    def zone(self) -> str:
+        return ZONES[self.region_code]
+
+
+ZONES = {
+    "AZ": "America/Phoenix",
+    "OR": "America/Los_Angeles",
+    "OH": "America/New_York",
+    "FL": "America/New_York",
+    "NY": "America/New_York",
+    "ID": "America/Boise",
+}
+
 
 def _arizona(name: str, area: str, postcode: str, lat: float, lon: float) -> City:
     return City(name, "Arizona", "AZ", "US", (area,), postcode, lat, lon)

@@ -32,7 +32,7 @@ def decide(person: Person, letter: str, *, cold: bool, nth: int) -> Deed | None:
         act = _about_cold_mail(person, nth, chance)
     else:
         act = _about_answer(person, nth, chance)
-    return Deed(act, _minutes(act, chance)) if act else None
+    return Deed(act, minutes(act, chance)) if act else None
 
 
 def _about_cold_mail(person: Person, nth: int, chance: random.Random) -> str:
@@ -55,7 +55,8 @@ def _about_answer(person: Person, nth: int, chance: random.Random) -> str:
     return "thanks" if writes and nth == 1 and chance.random() < rates.THANKS else ""
 
 
-def _minutes(act: str, chance: random.Random) -> float:
+def minutes(act: str, chance: random.Random) -> float:
+    """Return after how many business minutes somebody does something."""
     delays: Mapping[str, tuple[float, float]] = rates.DELAY_MINUTES
     kind = act if act in delays else "mail"
     if kind == "mail" and chance.random() < rates.NEXT_DAY:

@@ -31,6 +31,7 @@ class App:
 
     url: str
     lead_form: str = ""
+    meetings_hook: str = ""
     signing_key: str = field(default="", repr=False)
 
     def send_mail(self, mail: Posted, token: str) -> None:
@@ -59,6 +60,13 @@ class App:
         body = json.dumps(fields)
         status = self._post(self.lead_form, body, "application/json", {"Idempotency-Key": key})
         _expect(status, "the lead form")
+
+    def report_call(self, fields: dict[str, Any], key: str) -> None:
+        """Tell how a call went, as a recording service does. Raises NotNow, Never."""
+        body = json.dumps(fields)
+        headers = {"Idempotency-Key": key}
+        status = self._post(self.meetings_hook, body, "application/json", headers)
+        _expect(status, "the hook for calls")
 
     def unsubscribe(self, url: str) -> None:
         """Unsubscribe with one click, as a mail program does (RFC 8058). Raises NotNow, Never."""

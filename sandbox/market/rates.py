@@ -39,7 +39,40 @@ BY_FORM = 0.15
 ONE_CLICK = 0.5
 """Of those who unsubscribe: use the header's link. The others say so by mail."""
 THANKS = 0.12
-"""Of those the agency answers by name: one line of thanks. The others are done writing."""
+"""Of those the agency answers by name and who do not book: one line of thanks."""
+
+BOOKS = {
+    "interested": 0.85,
+    "out_of_office": 0.85,
+    "question": 0.4,
+    "later": 0.1,
+    "referral": 0.1,
+}
+"""Share of each temper that books a call when the agency offers one."""
+BOOKS_AT_ONCE = 0.75
+"""Of those who book: at the first offer. The others wait for the second."""
+NAMES_A_TIME = 0.5
+"""Of those who book when a mail lists times: answer with one of them instead of using the link."""
+BOOKS_AGAIN = 0.7
+"""Of those who missed or cancelled a call: book again when they are asked to."""
+FIRST_DAYS = 2
+"""A call is chosen among so many of the first days that are free."""
+
+CALLS = {"attend": 0.76, "miss": 0.1, "move": 0.08, "cancel": 0.06}
+"""What becomes of a call. Who moved it once does not do so again."""
+UNFIT = 0.06
+"""Of the calls that are held: they say on the phone that it is nothing for them."""
+ORDERS = 0.03
+"""Of the calls that are held: somebody gives orders to the machine that listens."""
+
+PROPOSALS = {"sign": 0.6, "haggle": 0.18, "look": 0.12, "decline": 0.1}
+"""What they do about a proposal. Who only looks is asked again."""
+SIGNS_WHEN_ASKED = 0.6
+"""Of those who only looked: sign at each follow-up."""
+SIGNS_AFTER_HAGGLING = 0.8
+"""Of those who asked for a discount: sign what comes then. The others decline."""
+CARD_DECLINED = 0.12
+"""Of those who pay: the first card is declined, and they come back with another."""
 
 DELAY_MINUTES = {
     "bounce": (0.2, 5),
@@ -47,8 +80,18 @@ DELAY_MINUTES = {
     "complain": (20, 240),
     "mail": (4, 300),
     "next_day": (720, 1600),
+    "book": (3, 180),
+    "name_time": (4, 180),
+    "move": (5, 120),
+    "cancel": (5, 120),
+    "recording": (2, 20),
+    "look": (5, 240),
+    "sign": (10, 360),
+    "haggle": (10, 300),
+    "decline": (20, 400),
+    "pay": (30, 300),
 }
-"""Business minutes from a mail to what they do about it, from and to."""
+"""Business minutes from a mail, or the end of a call, to what they do about it, from and to."""
 NEXT_DAY = 0.12
 """Share of the answers that are slept over."""
 

@@ -4,18 +4,23 @@ import asyncio
 import contextlib
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiosmtpd.smtp import Envelope
 
 from sandbox import mailbox
+from sandbox.checkout import telling
+from sandbox.checkout.api import Checkout
+from sandbox.checkout.till import Till
 from sandbox.market import letters, mime, notices, people, replies, web
 from sandbox.market.clock import Clock
-from sandbox.market.ledger import Errand, Ledger
+from sandbox.market.invitations import Invitation
+from sandbox.market.ledger import Errand, Ledger, Note
 from sandbox.market.letters import Letter
 from sandbox.market.post import App, Never, NotNow
+from sandbox.market.sales import Sales
 from sandbox.market.world import Company, Person, World
 
 AT_ONCE = 8
@@ -30,11 +35,12 @@ class Ports:
 class Market:
     """Hears of each mail that was kept, and sees to it that its person does something about it."""
 
-    def __init__(self, world: World, clock: Clock, ledger: Ledger, app: App, maildir: Path) -> None:
+    def __init__(self, world: World, ledger: Ledger, sales: Sales, maildir: Path) -> None:
         self.world = world
-        self.clock = clock
+        self.clock = sales.clock
         self.ledger = ledger
-        self.app = app
+        self.sales = sales
+        self.app = sales.app
         self.keeper = mailbox.Keeper(maildir, self.take_in)
         self.something_new = asyncio.Event()
 
@@ -44,15 +50,23 @@ class Market:
         for recipient in dict.fromkeys(address.lower() for address in envelope.rcpt_tos):
             found = self.who(recipient)
             letter = letters.read(envelope.mail_from or "", recipient, raw)
-            if found is None or letter.automatic or self.ledger.knows(letter.id):
-                continue
-            _, person = found
-            nth = self.ledger.count(recipient, cold=letter.cold) + 1
-            deed = people.decide(person, letter.id, cold=letter.cold, nth=nth)
-            act = self.possible(deed.act, letter) if deed else ""
-            due = self.clock.wall() + self.clock.wall_seconds(deed.minutes if deed else 0)
-            self.ledger.note(letter.id, kept_as, recipient, cold=letter.cold, act=act, due=due)
+            if found is not None and not self.ledger.knows(letter.id):
+                with self.ledger.together():
+                    self.decide(letter, kept_as, found[1])
         self.something_new.set()
+
+    def decide(self, letter: Letter, kept_as: str, person: Person) -> None:
+        """Decide what a person does about a mail, and remember it."""
+        if person.temper == "bounce" or letter.cold:
+            if letter.automatic:
+                return
+            nth = self.ledger.count(letter.recipient, cold=letter.cold) + 1
+            deed = people.decide(person, letter.id, cold=letter.cold, nth=nth)
+        else:
+            deed = self.sales.hear(letter, person)
+        act = self.possible(deed.act, letter) if deed else ""
+        due = self.clock.wall() + self.clock.wall_seconds(deed.minutes if deed else 0)
+        self.ledger.note(letter.id, kept_as, letter.recipient, cold=letter.cold, act=act, due=due)
 
     def who(self, address: str) -> tuple[Company, Person] | None:
         """Return whose address it is; at a company that exists, nobody’s is one that bounces."""
@@ -88,8 +102,10 @@ class Market:
                 continue
 
     async def run_errand(self, errand: Errand) -> None:
+        if self.sales.is_moot(errand):
+            return self.ledger.settle(errand)
         try:
-            await asyncio.to_thread(self.perform, errand)
+            found = await asyncio.to_thread(self.perform, errand)
         except NotNow as error:
             if not self.ledger.put_off(errand, self.clock.wall()):
                 complain(f"{errand.address} gives up: {error}")
@@ -100,18 +116,31 @@ class Market:
             complain(f"{errand.address} cannot answer: {traceback.format_exc()}")
             self.ledger.settle(errand)
         else:
-            self.ledger.settle(errand)
+            with self.ledger.together():
+                self.ledger.settle(errand)
+                for note in found:
+                    self.sales.keep(errand.address, note)
 
-    def perform(self, errand: Errand) -> None:
-        """Do one thing about one mail. Raises NotNow, Never."""
+    def perform(self, errand: Errand) -> Iterable[Note | Invitation]:
+        """Do one thing, and return what is to be remembered of it. Raises NotNow, Never."""
         found = self.who(errand.address)
         if found is None:
             raise Never("another seed made another market")
         company, person = found
+        if not errand.kept_as:
+            return self.sales.visit(errand, company, person)
         try:
             letter = letters.kept(self.keeper.folder, errand.kept_as, errand.address)
         except FileNotFoundError:
             raise Never("the mail is gone from the mailbox") from None
+        notes = []
+        if errand.act == "haggle":
+            notes.append(self.sales.before_haggling(letter, person))
+        self.write(errand, company, person, letter)
+        return notes
+
+    def write(self, errand: Errand, company: Company, person: Person, letter: Letter) -> None:
+        """Answer a mail in one of the ways mails are answered. Raises NotNow, Never."""
         if errand.act == "one_click":
             self.app.unsubscribe(letter.unsubscribe)
         elif errand.act == "form":
@@ -143,14 +172,30 @@ def complain(line: str) -> None:
     sys.stderr.flush()
 
 
-async def serve(ports: Ports, maildir: Path, *, app: App, speed: float, seed: int) -> None:
-    """Run the market until SIGTERM or SIGINT. Raises OSError when a port or folder is taken."""
+async def serve(
+    ports: Ports,
+    maildir: Path,
+    *,
+    app: App,
+    speed: float,
+    seed: int,
+    epoch: float | None = None,
+    checkout_key: str = "",
+) -> None:
+    """Run the market until SIGTERM or SIGINT; with a key for it, the checkout too.
+
+    Raises OSError when a port or folder is taken.
+    """
     stop = mailbox.stop_asked()
     with contextlib.closing(Ledger(maildir.with_name(f"{maildir.name}.market.sqlite3"))) as ledger:
-        clock, world = Clock(ledger.began(), speed), World(seed)
-        market = Market(world, clock, ledger, app, maildir)
-        async with mailbox.taking_mail(ports.smtp, market.keeper) as smtp_port:
-            with web.serving(web.Sites(world, clock), ports.web) as web_port:
+        clock, world = Clock(ledger.began(), speed, epoch=epoch), World(seed)
+        with (
+            taking_cards(maildir, app, checkout_key) as checkout,
+            web.serving(web.Sites(world, clock, checkout), ports.web) as web_port,
+        ):
+            sales = Sales(clock, ledger, app, f"http://{web.HOST}:{web_port}")
+            market = Market(world, ledger, sales, maildir)
+            async with mailbox.taking_mail(ports.smtp, market.keeper) as smtp_port:
                 sys.stdout.write(
                     f"Sandbox market: {len(world.companies)} made-up companies on"
                     f" http://{web.HOST}:{web_port}, their mail on"
@@ -158,6 +203,20 @@ async def serve(ports: Ports, maildir: Path, *, app: App, speed: float, seed: in
                 )
                 sys.stdout.flush()
                 await _until(stop, market.run_errands())
+
+
+@contextlib.contextmanager
+def taking_cards(maildir: Path, app: App, key: str) -> Iterator[Checkout | None]:
+    """Keep the till beside the Maildir, and tell the app what is paid; without a key neither."""
+    if not key:
+        yield None
+        return
+    file = maildir.with_name(f"{maildir.name}.checkout.sqlite3")
+    with (
+        contextlib.closing(Till(file)) as till,
+        telling.telling(telling.Teller(till, app.url, key)),
+    ):
+        yield Checkout(till, key)
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:

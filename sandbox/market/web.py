@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from sandbox.checkout import api
+from sandbox.checkout.api import Checkout
 from sandbox.market import directory, news, overpass, sites
 from sandbox.market.clock import Clock
 from sandbox.market.sites import Answer
@@ -18,15 +20,18 @@ PATIENCE = 10.0
 
 
 class Sites:
-    """Every site there is; nothing in here changes, so any thread may ask."""
+    """Every site there is, and the checkout; any thread may ask."""
 
-    def __init__(self, world: World, clock: Clock) -> None:
+    def __init__(self, world: World, clock: Clock, checkout: Checkout | None = None) -> None:
         self.world = world
         self.clock = clock
+        self.checkout = checkout
 
     def respond(self, host: str, method: str, target: str, sent: "Sent") -> Answer:
         """Answer a request for a host, under `www.` as well."""
         parts = urlsplit(target)
+        if self.checkout is not None and host.partition(":")[0].lower() in api.HOSTS:
+            return self.checkout.respond(method, target, sent.headers, sent.body)
         host = host.partition(":")[0].lower().rstrip(".").removeprefix("www.")
         if host == news.HOST:
             return news.respond(self.world, self.clock, parts.path, sent.headers)

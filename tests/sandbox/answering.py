@@ -146,6 +146,13 @@ def until(condition: Callable[[], object], what: str, seconds: float = 20) -> No
         time.sleep(0.01)
 
 
+def warm_mail(to: str, words: str, number: int = 1, **headers: Any) -> EmailMessage:
+    """Return a mail to somebody who wrote first: nobody can unsubscribe from it."""
+    mail = cold_mail(to, number, List_Unsubscribe="", List_Unsubscribe_Post="", **headers)
+    mail.set_content(words)
+    return mail
+
+
 def settled(maildir: Path, count: int) -> bool:
     """Whether the market has decided about so many mails, and nothing is left to do."""
     return _ask(maildir, "SELECT count(*), count(try_at) FROM letter") == (count, 0)
@@ -153,7 +160,8 @@ def settled(maildir: Path, count: int) -> bool:
 
 def idle(maildir: Path) -> bool:
     """Whether the market has decided about every mail it has kept, and nothing is left to do."""
-    return _ask(maildir, "SELECT count(try_at) FROM letter") == (0,)
+    mails, plans = "SELECT count(try_at) FROM letter", "SELECT count(try_at) FROM plan"
+    return _ask(maildir, f"SELECT ({mails}) + ({plans})") == (0,)
 
 
 def tries(maildir: Path) -> int:

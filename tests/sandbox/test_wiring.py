@@ -4,6 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from agency.management.commands import run
+from agency.models import AgencyProfile
 from tests import factories
 
 
@@ -15,6 +16,8 @@ def test_the_market_is_told_where_it_is_and_its_key_in_secret(settings: Settings
     said = " ".join(market.argv)
     assert market.name == "market"
     assert f"--app-url {settings.PUBLIC_URL} --lead-form {settings.PUBLIC_URL}/hooks/leads/" in said
+    assert f"--meetings-hook {settings.PUBLIC_URL}/hooks/meetings/" in said
+    assert f"--epoch {AgencyProfile.load().created_at.timestamp()}" in said
     assert "--speed 1440 --seed 7" in said
     assert "a key" not in said
     assert market.env["MAILGUN_SIGNING_KEY"] == "a key that nobody may read"
