@@ -72,6 +72,19 @@ def is_over(rate: RateLimitItem, *ids: str) -> bool:
         return not own.hit(rate, *ids)
 
 
+def wait(rate: RateLimitItem, *ids: str) -> int:
+    """Count one more; return 0, or in how many seconds it would not be more than allowed."""
+    limiter, own = limiters()
+    try:
+        admitted = limiter.hit(rate, *ids)
+    except StorageError:
+        limiter = own
+        admitted = own.hit(rate, *ids)
+    if admitted:
+        return 0
+    return max(1, math.ceil(limiter.get_window_stats(rate, *ids).reset_time - time.time()))
+
+
 def _count(who: Who, count: int) -> list[Refused]:
     """Return a refusal for each of `count` posts that is too many."""
     global valkey_away_until

@@ -7,6 +7,7 @@ rendering begins after the commit it is for: there is nothing that could be stal
 """
 
 import asyncio
+import functools
 import io
 import re
 import time
@@ -102,7 +103,6 @@ class Once(Generic[T]):
 
 
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="shared")
-_handler: BaseHandler | None = None
 
 
 async def fetch(scope: dict[str, Any], shown: Shown) -> str | None:
@@ -114,12 +114,8 @@ async def fetch(scope: dict[str, Any], shown: Shown) -> str | None:
 
 
 def _fetch(scope: dict[str, Any], shown: Shown) -> str | None:
-    global _handler
-    if _handler is None:
-        _handler = BaseHandler()
-        _handler.load_middleware()
     try:
-        response = _handler.get_response(_request(scope, shown))
+        response = _handler().get_response(_request(scope, shown))
         if not isinstance(response, HttpResponse) or response.status_code != 200:
             return None
         if response.headers.get("HX-Redirect"):
@@ -127,6 +123,14 @@ def _fetch(scope: dict[str, Any], shown: Shown) -> str | None:
         return TOKEN.sub(r"\1", response.content.decode())
     finally:
         give_back_connections()
+
+
+@functools.cache
+def _handler() -> BaseHandler:
+    """Return the app with its middleware; two threads at first may each make one, both whole."""
+    handler = BaseHandler()
+    handler.load_middleware()
+    return handler
 
 
 def _request(scope: dict[str, Any], shown: Shown) -> ASGIRequest:

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from agency.models import AgencyProfile
@@ -51,6 +52,13 @@ def page(
 def asked(request: HttpRequest, name: str) -> str:
     """Return a query parameter, clean enough to search with: Postgres takes no NUL."""
     return request.GET.get(name, "").replace("\0", "").strip()
+
+
+def way_back(request: HttpRequest, otherwise: str) -> str:
+    """Return the page a form says it came from, if it is one of this site."""
+    back = request.POST.get("back", "")
+    ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, {request.get_host()})
+    return back if ours else otherwise
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from agency import roles
-from control import switches
+from control import kinds, switches
 from integrations.web import manners
-from tests import mailserver, webserver
+from tests import mailserver, radicale, webserver
 
 ALIASES = ("default", "owner")
 _numbers = count(1)
@@ -132,6 +132,20 @@ def market(monkeypatch: pytest.MonkeyPatch) -> Iterator[webserver.Web]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def _radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with radicale.running(tmp_path_factory.mktemp("radicale")) as found:
+        yield found
+
+
+@pytest.fixture
+def caldav(_radicale: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[radicale.Server]:
+    """Return a real CalDAV server with an empty calendar, which is the operator's."""
+    with radicale.calendar(_radicale) as found:
+        monkeypatch.setattr(settings, "CALDAV_URL", found.url)
+        yield found
+
+
 @contextmanager
 def copy_of(template: str, suffix: str) -> Iterator[str]:
     name = f"test_{os.environ['TEST_RUN']}_{suffix}"
@@ -184,3 +198,9 @@ def conninfo(alias: str) -> str:
         password=found["PASSWORD"] or None,
         dbname=found["NAME"],
     )
+
+
+@pytest.fixture
+def replies_may_be_earned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let phase 1 have something outward to earn, as a later phase has."""
+    monkeypatch.setattr(type(kinds.get("reply_to_lead")), "may_from_phase", 1)

@@ -13,6 +13,7 @@ from django.utils.text import slugify
 from agency.models import Client
 from agents import configs
 from agents.models import ModelCall, Run
+from control.models import Action, Decision
 from jobs import claim, events, run, sweep
 from jobs.lease import Holder
 from jobs.models import Job, Lane
@@ -150,3 +151,38 @@ def received(**fields: Any) -> Lead:
     work_off()
     lead.refresh_from_db()
     return lead
+
+
+def earn(agent: str = "qualifier", kind: str = "reply_to_lead", times: int = 35) -> None:
+    """Have the operator approve as many as they were."""
+    user = make_user(f"user{uuid.uuid4().hex[:8]}")
+    now = timezone.now()
+    found = Action.objects.bulk_create(
+        Action(
+            kind=kind,
+            params={"subject": "Hello", "body": "Hello."},
+            content_hash="0" * 64,
+            agent=agent,
+            correlation_id=uuid.uuid4(),
+            summary="Reply",
+            reason="It asked",
+            stakes="medium",
+            outward=True,
+            status=Action.Status.DONE,
+            level="ask",
+            expires_at=now + dt.timedelta(days=7),
+        )
+        for _ in range(times)
+    )
+    Decision.objects.bulk_create(
+        Decision(
+            action=action,
+            verdict="approve",
+            content_hash="0" * 64,
+            user=user,
+            by=str(user),
+            created_at=now,
+            consumed_at=now,
+        )
+        for action in found
+    )

@@ -17,7 +17,14 @@ from agency import embedded
 # What a developer's own environment must not bring into a test.
 OWN = (
     *("ALERT_ESCALATION_EMAIL", "ALERT_WEBHOOK_URL"),
-    *("ALLOWED_HOSTS", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "DB_POOL_SIZE", "DEBUG"),
+    *(
+        "ALLOWED_HOSTS",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_BASE_URL",
+        "CALDAV_URL",
+        "DB_POOL_SIZE",
+        "DEBUG",
+    ),
     *(
         "EMAIL_URL",
         "HOST",
@@ -29,6 +36,7 @@ OWN = (
     ),
     *("LEAD_HOOK_RATE", "MAILBOX_DIR", "MAILGUN_SIGNING_KEY", "METRICS_TOKEN", "SECRET_KEY"),
     *("SANDBOX_SEED", "SANDBOX_SMTP_PORT", "SANDBOX_WEB_PORT"),
+    *("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
 )
 
 _servers: list[subprocess.Popen[bytes]] = []

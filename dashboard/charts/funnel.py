@@ -14,12 +14,16 @@ START = "of the stage before"
 
 @dataclass(frozen=True)
 class Stage:
-    """How many came so far; `note` stands under the name, `href` is where they are listed."""
+    """How many came so far; `note` stands under the name, `href` is where they are listed.
+
+    `through` is how many of them came through the stage before, where others came in beside it.
+    """
 
     label: str
     count: int
     note: str = ""
     href: str = ""
+    through: int | None = None
 
 
 def funnel(title: str, stages: Sequence[Stage]) -> SafeString:
@@ -51,5 +55,6 @@ def funnel(title: str, stages: Sequence[Stage]) -> SafeString:
 def _share(before: Stage, now: Stage) -> str:
     if before.count <= 0:
         return "–"
-    share = 100 * now.count / before.count
+    came = now.count if now.through is None else now.through
+    share = 100 * came / before.count
     return short(share if share < 1 else round(share), "%")

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import diffs
+from dashboard.deciding import diffs
 from dashboard.templatetags.dashboard import URL
 
 register = template.Library()

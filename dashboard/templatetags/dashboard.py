@@ -20,7 +20,8 @@ from django.utils.safestring import SafeString, mark_safe
 from agents.models import Run
 from control.models import Action
 from control.trust import Trust
-from dashboard import roster, status
+from dashboard.fleet import roster
+from dashboard.house import status
 
 register = template.Library()
 

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from agency.models import AuditEntry
 from agents import fleet
-from dashboard import leads, telling, trail
+from dashboard.house import telling, trail
+from dashboard.sales import leads
 from dashboard.web import Request, asked, page
 
 PEOPLE_LISTED = 50

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from agents.models import Run
-from dashboard import agent_page
-from dashboard.agent_runs import ENGINES, WINDOW, RunFilter, subjects
+from dashboard.fleet import agent_page
+from dashboard.fleet.agent_runs import ENGINES, WINDOW, RunFilter, subjects
 from dashboard.web import Request, asked, newest
 
 SHOWN = 30

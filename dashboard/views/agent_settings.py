@@ -9,8 +9,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents import configs, fleet
 from agents.models import AgentConfig
-from dashboard import agent_page, difference, schema_form
-from dashboard.forms import ConfigForm
+from dashboard.fleet import agent_page, difference, schema_form
+from dashboard.house.forms import ConfigForm
 from dashboard.templatetags.dashboard import pretty
 from dashboard.views.agents import RETRAINABLE
 from dashboard.web import Request

@@ -7,8 +7,8 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from control import undo_range
-from dashboard import agent_page
-from dashboard.forms import RangeForm
+from dashboard.fleet import agent_page
+from dashboard.house.forms import RangeForm
 from dashboard.web import Request
 
 LISTED = 20

@@ -6,10 +6,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from agents import fleet, retrain
-from control import switches
+from control import switches, trust
 from control.models import KillSwitch
-from dashboard import agent_page, agent_runs, allowance, leads, roster, whiteboard
-from dashboard.forms import ReasonForm
+from dashboard.fleet import agent_page, agent_runs, allowance, roster, whiteboard
+from dashboard.house.forms import ReasonForm
+from dashboard.sales import leads
 from dashboard.web import Request, asked, page
 
 VIEWS = ("map", "table")
@@ -94,9 +95,10 @@ def _overview(
 ) -> HttpResponse:
     agent = fleet.get(agent_page.known(name))
     allowed = allowance.read(agent)
+    earned = trust.read([name])
     runs = allowed.runs[:RUNS_SHOWN]
     context = {
-        "board": whiteboard.read(agent, request.profile),
+        "board": whiteboard.read(agent, request.profile, earned[name]),
         "promise": leads.promise(roster.DAY) if name == RETRAINABLE else None,
         "runs": runs,
         "subjects": agent_runs.subjects(runs),
@@ -110,6 +112,6 @@ def _overview(
         context,
         partials=("agent-now",),
         pause_form=pause_form,
-        trusted=True,
+        earned=earned,
         status=status,
     )

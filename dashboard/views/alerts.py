@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from control import alerts, notices
 from control.models import Alert, AlertQuerySet, Notice
-from dashboard.forms import SNOOZES, AcknowledgeAllForm, SnoozeForm
+from dashboard.house.forms import SNOOZES, AcknowledgeAllForm, SnoozeForm
 from dashboard.web import Request, asked, newest, page
 from integrations import notify
 

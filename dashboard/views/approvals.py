@@ -10,18 +10,17 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url, trigger_client_event
 from pydantic import ValidationError
 
 from control import approvals, kinds, recalls, takeovers, undo
 from control.models import Action, Decision, Takeover
-from dashboard import cockpit, queue
-from dashboard.forms import DelayForm, NoteForm, RejectForm
+from dashboard.deciding import cockpit, queue
+from dashboard.house.forms import DelayForm, NoteForm, RejectForm
 from dashboard.views import cases
 from dashboard.views.cases import looked
-from dashboard.web import Request
+from dashboard.web import Request, way_back
 from integrations.errors import ServiceError
 
 Refusal = (approvals.Stale, approvals.NotAllowed)
@@ -177,7 +176,7 @@ def hand_back(request: Request, pk: int) -> HttpResponse:
         messages.success(request, "Handed back: agents may act on it again.")
     else:
         messages.warning(request, "It was handed back already.")
-    return redirect(_safe(request, request.POST.get("back", ""), reverse("approval-list")))
+    return redirect(way_back(request, reverse("approval-list")))
 
 
 @require_POST
@@ -240,13 +239,7 @@ def undo_action(request: Request, pk: uuid.UUID) -> HttpResponse:
     else:
         messages.warning(request, f"Not undone: {outcome.message}")
     here = reverse("approval-detail", args=[pk])
-    return redirect(_safe(request, request.POST.get("back", ""), here))
-
-
-def _safe(request: HttpRequest, back: str, otherwise: str) -> str:
-    """Return where to go back to, if it is a page of this site."""
-    ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, {request.get_host()})
-    return back if ours else otherwise
+    return redirect(way_back(request, here))
 
 
 def _typed(request: HttpRequest, action: Action) -> dict[str, str]:

@@ -12,8 +12,8 @@ from django_htmx.http import push_url
 from control import approvals, batches
 from control.batches import Outcome, Picked
 from control.models import Action
-from dashboard import cockpit, queue
-from dashboard.forms import REJECTIONS, RejectForm
+from dashboard.deciding import cockpit, queue
+from dashboard.house.forms import REJECTIONS, RejectForm
 from dashboard.views import cases
 from dashboard.web import Request, page
 

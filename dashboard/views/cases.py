@@ -6,10 +6,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from control import approvals, decisions, takeovers, trust
+from agents import fleet
+from control import approvals, autonomy, decisions, takeovers, trust
+from control.autonomy import Freedom
 from control.models import Action, Decision
-from dashboard import cockpit, queue, scores, thread
-from dashboard.forms import DELAYS, NOTES, REJECTIONS, delayed_until
+from dashboard.deciding import cockpit, queue, thread
+from dashboard.house.forms import DELAYS, NOTES, REJECTIONS, delayed_until
+from dashboard.sales import scores
 from dashboard.web import page
 from pipeline.models import Lead, Prospect
 
@@ -46,7 +49,7 @@ def show(
     context["action"] = action
     if action is not None and not _only(request, "queue"):
         editing = typed is not None or "edit" in request.GET
-        context |= _case(action, context["ids"])
+        context |= _case(action, context["ids"], request.profile.phase)  # type: ignore[attr-defined]
         context |= {
             "editing": editing and context["decidable"],
             "kept": typed if typed and not context["decidable"] else None,
@@ -74,7 +77,7 @@ def _queue(request: HttpRequest, rows: list[Action] | None) -> dict[str, Any]:
     }
 
 
-def _case(action: Action, ids: list[uuid.UUID]) -> dict[str, Any]:
+def _case(action: Action, ids: list[uuid.UUID], phase: int) -> dict[str, Any]:
     before, after = cockpit.neighbours(ids, action.pk)
     lead, letters = _thread(action)
     prospect = _prospect(action)
@@ -95,7 +98,8 @@ def _case(action: Action, ids: list[uuid.UUID]) -> dict[str, Any]:
         "letters": letters,
         "dimensions": scores.by_dimension(lead) if lead else [],
         "takeover": None if decidable else takeovers.of(action.subject_type, action.subject_id),
-        "trust": trust.of(action.agent, action.kind),
+        "freedom": _freedom(action, phase) if decidable else None,
+        "threshold": trust.THRESHOLD,
         "decisions": [d for d in decided if d.verdict not in UNTOLD],
         "undoable": action.status == Action.Status.DONE and not action.outward,
         "parameters": [] if action.rendered else cockpit.plain(action.params),
@@ -103,6 +107,15 @@ def _case(action: Action, ids: list[uuid.UUID]) -> dict[str, Any]:
         "notes": NOTES,
         "snoozes": _snoozes(action) if decidable else [],
     }
+
+
+def _freedom(action: Action, phase: int) -> Freedom | None:
+    """Return how far the agent may do such things by itself; None for what no agent proposed."""
+    try:
+        fleet.get(action.agent)
+    except fleet.UnknownAgent:
+        return None
+    return autonomy.of(action.agent, action.kind, phase)
 
 
 def _thread(action: Action) -> tuple[Lead | None, list[thread.Letter]]:

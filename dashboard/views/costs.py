@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from dashboard import costs
+from dashboard.house import costs
 from dashboard.web import asked, page
 
 BREAKDOWNS: dict[str, tuple[str, Callable[[], list[costs.Line]] | None]] = {

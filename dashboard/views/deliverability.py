@@ -12,11 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agency.models import AuditEntry
 from control import switches
-from dashboard import deliverability
-from dashboard.lead_table import defused
-from dashboard.outreach_forms import ImportForm, SuppressionForm
+from dashboard.sales.csv_file import defused
 from dashboard.views.stop import backlog_words
 from dashboard.web import Request, asked, newest, page
+from dashboard.writing import deliverability
+from dashboard.writing.outreach_forms import ImportForm, SuppressionForm
 from integrations import mail
 from jobs import queue
 from jobs.models import Lane

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from dashboard import palette
+from dashboard.house import palette
 from dashboard.web import asked, page
 
 LONGEST = 100

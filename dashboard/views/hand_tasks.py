@@ -8,8 +8,8 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from agency import clock
-from dashboard import hand_tasks
 from dashboard.web import Request, asked, page
+from dashboard.writing import hand_tasks
 from pipeline.models import HandTask
 from pipeline.writing import hand_tasks as services
 

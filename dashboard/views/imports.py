@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard import imports
-from dashboard.prospect_forms import ImportForm
+from dashboard.finding import imports
+from dashboard.finding.prospect_forms import ImportForm
 from dashboard.web import Request, asked, page
 from pipeline.finding import imports as services
 from pipeline.finding.candidates import FIELDS

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import inbox
-from dashboard.inbox import Scope
-from dashboard.outreach_forms import LabelForm
 from dashboard.web import Request, asked, page
+from dashboard.writing import inbox
+from dashboard.writing.inbox import Scope
+from dashboard.writing.outreach_forms import LabelForm
 from pipeline.mail import threads
 from pipeline.models import Attachment, InboundMail, Thread
 

@@ -12,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard import jobs
-from dashboard.forms import LimitForm
+from dashboard.house import jobs
+from dashboard.house.forms import LimitForm
 from dashboard.web import Request, asked, page
 from jobs import failures, operate, registry
 from jobs.filters import FIELDS, Filter, UnknownValue

@@ -1,23 +1,19 @@
 """The pipeline's table: filters, saved ones, bulk changes with a preview, export."""
 
-from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from agency import audit
 from agency.models import AuditEntry
 from agents import fleet, runs
-from dashboard import lead_table
+from dashboard.sales import csv_file, lead_table, saved_filters
 from dashboard.web import Request, asked, page
 from pipeline import filters, moves
 from pipeline.filters import Filter
@@ -30,6 +26,7 @@ VERBS = {
     "rescore": "Score again",
 }
 SAMPLE = 8
+LEADS = SavedFilter.Page.LEADS
 
 
 @require_safe
@@ -53,7 +50,7 @@ def table(request: Request) -> HttpResponse:
         "ages": filters.AGES,
         "sources": lead_table.sources(),
         "clients": lead_table.clients(),
-        "saved": lead_table.saved(request.user),
+        "saved": saved_filters.of(request.user, LEADS),
         "verbs": VERBS,
         "own": filters.OWN,
     }
@@ -65,7 +62,7 @@ def save_filter(request: Request) -> HttpResponse:
     """Keep the filter under a name."""
     chosen, sort, _ = lead_table.query_of(request.POST)
     query = lead_table.query(chosen, sort)
-    problem = lead_table.save(request.user, request.POST.get("name", ""), query[:500])
+    problem = saved_filters.save(request.user, LEADS, request.POST.get("name", ""), query[:500])
     if problem:
         messages.error(request, problem)
     else:
@@ -79,7 +76,7 @@ def delete_filter(request: Request, pk: int) -> HttpResponse:
     kept = get_object_or_404(SavedFilter, pk=pk, user=request.user)
     kept.delete()
     messages.success(request, f"Removed “{kept.name}”.")
-    return redirect("pipeline-table")
+    return redirect("pipeline-table" if kept.page == LEADS else "deal-table")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -160,21 +157,7 @@ def export(request: Request) -> HttpResponseBase:
         data={"filter": lead_table.query(chosen)},
     )
     rows = lead_table.export(chosen)
-    asynchronous = isinstance(request, ASGIRequest)
-    response = StreamingHttpResponse(
-        _awaited(rows) if asynchronous else rows, content_type="text/csv; charset=utf-8"
-    )
-    day = timezone.localdate().isoformat()
-    response["Content-Disposition"] = f'attachment; filename="leads-{day}.csv"'
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-async def _awaited(rows: Iterator[str]) -> AsyncIterator[str]:
-    """Yield what a thread reads chunk by chunk: nothing is gathered first."""
-    read = sync_to_async(lambda: next(rows, None))
-    while (chunk := await read()) is not None:
-        yield chunk
+    return csv_file.streamed(request, rows, "leads")
 
 
 def _fields(chosen: Filter, sort: str = filters.NEWEST) -> list[tuple[str, str]]:

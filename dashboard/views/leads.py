@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Run
 from control import overrides, takeovers
-from dashboard import leads, scores
-from dashboard.forms import OutcomeForm, OverrideForm
+from dashboard.house.forms import OutcomeForm, OverrideForm
+from dashboard.sales import leads, scores, timeline
 from dashboard.web import Request, asked, newest, page
 from pipeline import leads as services
 from pipeline.models import Lead
@@ -102,7 +102,7 @@ def _render(
         "dimensions": scores.by_dimension(lead),
         "actions": actions,
         "runs": runs,
-        "timeline": leads.timeline(lead, actions, runs),
+        "timeline": timeline.of_company(lead=lead, runs=runs),
         "next": leads.next_step(lead, pending),
         "working": next(
             (run.agent.capitalize() for run in runs if run.status == Run.Status.RUNNING), ""
@@ -110,6 +110,7 @@ def _render(
         "answered_in": leads.answered_in(lead),
         "overrides": overrides.fields(lead),
         "takeover": takeovers.on(lead),
+        "deal": lead.deals.order_by("-pk").first(),
         "statuses": OverrideForm.base_fields["status"].choices,  # type: ignore[attr-defined]
         "outcomes": Lead.Outcome.choices,
         "form": form,

@@ -26,7 +26,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from control.models import Alert, KillSwitch
-from dashboard import cockpit
+from dashboard.deciding import cockpit
 from jobs import tally
 from jobs.models import Depth, Job, Lane, Worker
 

@@ -10,7 +10,9 @@ from django.views.decorators.http import require_safe
 
 from agency import looks
 from control.models import KillSwitch
-from dashboard import glance, needs, quadrants, road, status, telling
+from dashboard.deciding import needs
+from dashboard.fleet import glance
+from dashboard.house import quadrants, road, status, telling
 from dashboard.web import Request, page
 from pipeline.models import Lead
 

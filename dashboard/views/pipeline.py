@@ -10,7 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from dashboard import board, funnel
+from dashboard.sales import board, funnel
 from dashboard.web import Request, page
 from pipeline import moves
 from pipeline.models import Lead, Stage
@@ -76,18 +76,18 @@ def undo(request: Request, pk: uuid.UUID) -> HttpResponse:
     return said(request)
 
 
-def said(request: HttpRequest) -> HttpResponse:
-    """Answer a change with its toast, which wakes what shows leads; or go back without scripts."""
+def said(request: HttpRequest, *, topic: str = "leads", home: str = "pipeline") -> HttpResponse:
+    """Answer a change with its toast, which wakes what shows it; or go back without scripts."""
     if not request.htmx:  # type: ignore[attr-defined]
-        return redirect(back(request))
+        return redirect(back(request, home))
     response = render(request, "components/messages.html", {"oob": True})
-    return trigger_client_event(response, "live:leads")
+    return trigger_client_event(response, f"live:{topic}")
 
 
-def back(request: HttpRequest) -> str:
+def back(request: HttpRequest, home: str = "pipeline") -> str:
     """Return the page of ours a form says it came from, or the board."""
     given = request.POST.get("back", "") or request.GET.get("back", "")
     ours = url_has_allowed_host_and_scheme(given, {request.get_host()})
     if ours and given.startswith("/"):  # redirect() takes anything else for the name of a view
         return given
-    return reverse("pipeline")
+    return reverse(home)

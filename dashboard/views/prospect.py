@@ -10,8 +10,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.models import Run
 from control.models import Action
-from dashboard import prospect_page, prospects
-from dashboard.prospect_forms import ContactForm, DropForm, EnrollForm, FieldForm, SuppressForm
+from dashboard.finding import prospect_page, prospects
+from dashboard.finding.prospect_forms import (
+    ContactForm,
+    DropForm,
+    EnrollForm,
+    FieldForm,
+    SuppressForm,
+)
+from dashboard.sales import timeline
 from dashboard.views.prospects import research, say
 from dashboard.web import Request, page
 from pipeline import by_hand
@@ -104,7 +111,7 @@ def set_field(request: Request, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _render(request, pk, form=form)
     name, value, reason = (form.cleaned_data[key] for key in ("name", "value", "reason"))
-    by_hand.set_field(prospect, name, value, by=request.user, reason=reason)
+    by_hand.set_fields(prospect, {name: value}, by=request.user, reason=reason)
     messages.success(request, "Your word stands; agents no longer change it.")
     return redirect("prospect-detail", pk=pk)
 
@@ -166,7 +173,7 @@ def _render(request: HttpRequest, pk: UUID, *, form: BaseForm | None = None) -> 
         "letters": prospect_page.letters(prospect, touches, actions),
         "actions": actions,
         "runs": runs,
-        "timeline": prospect_page.timeline(prospect, actions, runs, record.merged),
+        "timeline": timeline.of_company(prospect=prospect, runs=runs),
         "next": prospect_page.next_step(prospect, actions, way),
         "working": next(
             (run.agent.capitalize() for run in runs if run.status == Run.Status.RUNNING), ""

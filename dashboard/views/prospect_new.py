@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from dashboard.prospect_forms import ProspectForm
+from dashboard.finding.prospect_forms import ProspectForm
 from dashboard.web import Request
 from pipeline import prospects
 from pipeline.models import IdealCustomer

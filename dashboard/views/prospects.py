@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from agency import audit
 from agency.models import AuditEntry
 from agents import fleet, runs
-from dashboard import prospects
-from dashboard.prospect_forms import BULK_FORMS
+from dashboard.finding import prospects
+from dashboard.finding.prospect_forms import BULK_FORMS
 from dashboard.web import Request, asked, page
 from pipeline import by_hand
 from pipeline import prospect_filters as filters

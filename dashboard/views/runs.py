@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST, require_safe
 from agents import fleet, replay
 from agents.models import Run
 from control import undo
-from dashboard import run_page, schema_form
-from dashboard.forms import FromStepForm, ReplayForm
-from dashboard.run_page import Asked
+from dashboard.fleet import run_page, schema_form
+from dashboard.fleet.run_page import Asked
+from dashboard.house.forms import FromStepForm, ReplayForm
 from dashboard.web import Request, page
 
 

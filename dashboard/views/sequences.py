@@ -12,15 +12,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import sequences, wordings
-from dashboard.outreach_forms import (
+from dashboard.web import Request, asked, page
+from dashboard.writing import sequences, wordings
+from dashboard.writing.outreach_forms import (
     DayForm,
     NewSequenceForm,
     SequenceForm,
     StepForm,
     WordingForm,
 )
-from dashboard.web import Request, asked, page
 from pipeline.models import Enrollment, Sequence, SequenceStep, Variant
 from pipeline.writing import outreach, wording
 from pipeline.writing import sequences as services

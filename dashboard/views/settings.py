@@ -15,16 +15,17 @@ from django.views.decorators.http import require_POST, require_safe
 from agency import clock, profiles
 from agency.models import AgencyProfile
 from control import notices, switches
-from control.models import AutonomyRule, KillSwitch, Notice
-from dashboard import autonomy
-from dashboard.forms import SwitchForm
-from dashboard.profile_forms import AgencyForm, CustomerForm, PhaseForm, SendingForm, zones
+from control.models import AutonomyRule, KillSwitch, Notice, Promotion
+from dashboard.fleet import autonomy
+from dashboard.house.forms import SwitchForm
+from dashboard.house.profile_forms import AgencyForm, CustomerForm, PhaseForm, SendingForm, zones
 from dashboard.templatetags.dashboard import THEME_COOKIE, THEMES, span
 from dashboard.views.stop import backlog_words
 from dashboard.web import Request, page
-from integrations import llm, mail, notify
+from integrations import calendar, llm, mail, notify, payments
 from jobs import endpoints
 from jobs.models import Endpoint
+from pipeline.models import BookingRules
 
 TEMPLATE = "agency/settings.html"
 PAST_SHOWN = 20
@@ -40,6 +41,7 @@ class Part:
     variable: str
     otherwise: str
     trouble: Notice | None = None
+    error: str = ""
 
 
 @require_safe
@@ -181,6 +183,8 @@ def _parts() -> list[Part]:
             "ANTHROPIC_API_KEY",
             "off",
         ),
+        _calendar_part(),
+        _payments(),
         *_alert_parts(),
         Part(
             "Postgres",
@@ -201,6 +205,34 @@ def _parts() -> list[Part]:
             "embedded",
         ),
     ]
+
+
+def _calendar_part() -> Part:
+    """Return whose calendar calls are booked around, and what last went wrong with it."""
+    on, rules = calendar.is_configured(), BookingRules.load()
+    return Part(
+        "Calendar",
+        on,
+        f"Calls are booked around {calendar.host()}, and stand in it"
+        if on
+        else "None: calls are booked around each other only",
+        "CALDAV_URL",
+        "off",
+        error=rules.busy_error if on else "",
+    )
+
+
+def _payments() -> Part:
+    """Return who takes the money; a key that fits no world counts as off."""
+    found = payments.provider()
+    real = found.name == "stripe" and mail.world() == "real"
+    return Part(
+        "Payments",
+        real,
+        found.words,
+        "STRIPE_SECRET_KEY",
+        {"sandbox": "sandbox", "stripe": "test mode", "hand": "by hand"}[found.name],
+    )
 
 
 def _market() -> str:
@@ -252,7 +284,7 @@ def _alert_parts() -> list[Part]:
 
 def _render(request: HttpRequest, *, status: int = 200, **forms: BaseForm) -> HttpResponse:
     """Show the page, with the form that was refused in place of a fresh one."""
-    profile = AgencyProfile.load()
+    profile: AgencyProfile = request.profile  # type: ignore[attr-defined]
     engaged = KillSwitch.objects.filter(released_at=None).order_by("-engaged_at")
     past = KillSwitch.objects.exclude(released_at=None).order_by("-released_at")[:PAST_SHOWN]
     context = {
@@ -269,7 +301,10 @@ def _render(request: HttpRequest, *, status: int = 200, **forms: BaseForm) -> Ht
         "zones": zones(),
         "phases": autonomy.phases(profile.phase),
         "kinds": autonomy.rows(),
-        "rules": AutonomyRule.objects.order_by("agent", "kind")[:PAST_SHOWN],
+        "rules": AutonomyRule.objects.select_related("client").order_by("agent", "kind")[
+            :PAST_SHOWN
+        ],
+        "promotions": Promotion.objects.filter(ended_at=None).order_by("-at"),
         "engaged": [(switch, switches.label(switch)) for switch in engaged],
         "past": [(switch, switches.label(switch)) for switch in past],
         "parts": _parts(),

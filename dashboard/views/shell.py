@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from dashboard import cockpit, status
+from dashboard.deciding import cockpit
+from dashboard.house import status
 from dashboard.web import Request
 
 

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from agency import profiles
 from agency.models import AgencyProfile
-from dashboard import autonomy, setup
-from dashboard.profile_forms import CustomerForm, PhaseForm, PlaceForm, SenderForm, zones
+from dashboard.fleet import autonomy
+from dashboard.house import setup
+from dashboard.house.profile_forms import CustomerForm, PhaseForm, PlaceForm, SenderForm, zones
 from dashboard.web import Request
 from integrations import mail
 from jobs.bodies import Refused

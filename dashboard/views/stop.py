@@ -13,7 +13,7 @@ from agents import fleet
 from agents.models import Run
 from control import switches
 from control.models import Action, KillSwitch
-from dashboard.forms import ResumeForm, StopForm
+from dashboard.house.forms import ResumeForm, StopForm
 from dashboard.web import Request
 from jobs.models import Job
 

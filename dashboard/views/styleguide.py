@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard import samples
+from dashboard.house import samples
 
 SECTIONS = [
     ("foundations", "Foundations"),

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from agency import clock
-from dashboard import targets
-from dashboard.profile_forms import zones
-from dashboard.prospect_forms import IdealCustomerForm, SourceForm
+from dashboard.finding import targets
+from dashboard.finding.prospect_forms import IdealCustomerForm, SourceForm
+from dashboard.house.profile_forms import zones
 from dashboard.web import Request, page
 from pipeline import targets as services
 from pipeline.models import IdealCustomer, Source

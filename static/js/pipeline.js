@@ -7,6 +7,7 @@
   const REST_MS = 2500;
 
   let dragged = null;
+  let home = null;
   let movedAt = 0;
 
   const board = () => document.getElementById("board-columns");
@@ -131,8 +132,9 @@
     const column = over(event);
     if (column) {
       event.preventDefault();
+      home = { card: dragged, list: dragged.parentElement, next: dragged.nextElementSibling };
       column.querySelector("ol").prepend(dragged);
-      column.querySelector(".column-empty")?.remove();
+      column.querySelector(".column-empty")?.toggleAttribute("hidden", true);
       move(dragged.dataset.lead, column.dataset.stage);
     }
   });
@@ -142,6 +144,23 @@
     delete board()?.dataset.dragging;
     columns().forEach((one) => one.removeAttribute("data-over"));
     dragged = null;
+  });
+
+  // A question that is left unanswered moves nothing: the card goes back to where it was
+
+  ["live:leads", "live:deals"].forEach((topic) => {
+    document.body.addEventListener(topic, () => {
+      home = null;
+    });
+  });
+
+  document.getElementById("dialog").addEventListener("close", () => {
+    if (home?.card.isConnected) {
+      home.card.parentElement.querySelector(".column-empty")?.removeAttribute("hidden");
+      home.list.insertBefore(home.card, home.next?.isConnected ? home.next : null);
+      home.card.querySelector("a.cover").focus();
+    }
+    home = null;
   });
 
   // Nothing moves under the pointer: while it is at work on the board, updates wait a moment
@@ -173,7 +192,7 @@
     if (dragged || (rests > 0 && target.matches(":hover"))) {
       event.detail.shouldSwap = false;
       clearTimeout(later);
-      later = setTimeout(() => htmx.trigger(document.body, "live:leads"), Math.max(rests, 400));
+      later = setTimeout(() => htmx.trigger(document.body, requestConfig.triggeringEvent.type), Math.max(rests, 400));
     }
   });
 

@@ -25,7 +25,7 @@ from sesame.utils import get_query_string
 from agency.models import AgencyProfile
 from control import switches
 from control.models import KillSwitch
-from dashboard import setup
+from dashboard.house import setup
 from tests import factories, mailserver, workers
 from tests.browser.chromium import CHROMIUM, FLAGS, MISSING
 from tests.conftest import conninfo, copy_of, pointed_at

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 from tests.browser.chromium import CHROMIUM, FLAGS, MISSING
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
-QUALITY = 80
+QUALITY = 65
 WIDE, NARROW = (1280, 900), (390, 844)
 MOST_BYTES = 10_000_000
 PATIENCE_SECONDS = 120
@@ -34,7 +34,14 @@ PAGES = {
     "alerts": "/alerts/",
     "pipeline": "/pipeline/",
     "pipeline-table": "/pipeline/table/",
+    "deals": "/pipeline/deals/",
+    "deal-table": "/pipeline/deals/table/",
+    "funnel": "/pipeline/funnel/",
     "leads": "/leads/",
+    "meetings": "/meetings/",
+    "prices": "/prices/",
+    "payments": "/payments/",
+    "book": "/book/",
     "prospects": "/prospects/",
     "ideal-customers": "/ideal-customers/",
     "sequences": "/sequences/",
@@ -56,6 +63,9 @@ PAGES = {
 FIRST_OF = {
     "approval": ("/pipeline/", "/approvals/"),
     "lead": ("/pipeline/table/?sort=score", "/leads/"),
+    "deal": ("/pipeline/deals/table/?stage=won", "/deals/"),
+    "meeting": ("/meetings/", "/meetings/0"),
+    "proposal": ("/payments/", "/proposals/"),
     "cold-draft": ("/approvals/?agent=outreach", "/approvals/0"),
     "prospect": ("/prospects/?status=lead", "/prospects/0"),
     "source": ("/ideal-customers/", "/sources/"),

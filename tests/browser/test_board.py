@@ -7,12 +7,13 @@ from playwright.sync_api import Page, expect
 
 from agency.models import AuditEntry
 from pipeline import moves
-from pipeline.models import Stage
+from pipeline.models import Deal, DealStage, Stage
+from pipeline.selling import deals
 from tests import workers
 from tests.browser.conftest import browser
 from tests.factories import make_lead
 
-NAME = "Dana Reyes"
+NAME, COMPANY = "Dana Reyes", "Harbor Plumbing"
 
 
 def by_mouse(page: Page) -> None:
@@ -84,3 +85,46 @@ def test_on_a_phone_the_menu_moves_it_by_touch(house: str) -> None:
         page.get_by_role("button", name="Lost").tap()
         expect(page.get_by_text(f"{NAME}: Lost.")).to_be_visible()
     assert moves.stage_of(lead.pk) == Stage.LOST
+
+
+def deal_by_mouse(page: Page, to: str) -> None:
+    page.locator(".card").drag_to(page.locator(f"[data-stage={to}]"))
+
+
+def deal_by_keys(page: Page, to: str) -> None:
+    page.get_by_role("link", name=COMPANY, exact=True).focus()
+    page.keyboard.press("m")
+    expect(page.get_by_role("dialog", name=f"Move {COMPANY}")).to_be_visible()
+    page.keyboard.press({"held": "2", "lost": "7"}[to])
+
+
+@pytest.mark.parametrize("way", [deal_by_mouse, deal_by_keys])
+def test_a_deal_is_moved_lost_for_a_reason_and_taken_back(
+    way: Callable[[Page, str], None], house: str
+) -> None:
+    deal = deals.open_for(make_lead(name=NAME, company=COMPANY))
+    with browser(house) as page:
+        page.goto(f"{house}/pipeline/deals/")
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        way(page, "held")
+        expect(page.get_by_text(f"{COMPANY}: Call held.")).to_be_visible()
+        held, lost = page.locator("[data-stage=held]"), page.locator("[data-stage=lost]")
+        expect(held.get_by_role("link", name=COMPANY, exact=True)).to_be_visible()
+
+        way(page, "lost")
+        expect(page.get_by_role("dialog", name=f"Why is {COMPANY} lost?")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(held.get_by_role("link", name=COMPANY, exact=True)).to_be_visible()
+        assert Deal.objects.get(pk=deal.pk).stage == DealStage.HELD
+
+        way(page, "lost")
+        page.get_by_label("Not now").check()
+        page.get_by_role("button", name="It is lost").click()
+        expect(page.get_by_text(f"{COMPANY}: Lost.")).to_be_visible()
+        expect(lost.get_by_role("link", name=COMPANY, exact=True)).to_be_visible()
+        assert Deal.objects.get(pk=deal.pk).lost_reason == Deal.Lost.TIMING
+
+        page.get_by_role("button", name="Undo").last.click()
+        expect(page.get_by_text(f"Taken back: {COMPANY}.")).to_be_visible()
+        expect(held.get_by_role("link", name=COMPANY, exact=True)).to_be_visible()
+        assert Deal.objects.get(pk=deal.pk).lost_reason == ""

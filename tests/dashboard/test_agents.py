@@ -10,7 +10,7 @@ from django.urls import reverse
 from agents import configs
 from agents.models import AgentConfig
 from control.models import KillSwitch
-from dashboard import schema_form
+from dashboard.fleet import schema_form
 from tests.dashboard.conftest import Htmx, text_of
 from tests.factories import received
 

@@ -8,10 +8,10 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from agency import audit
-from control.models import KillSwitch
+from control.models import Action, AutonomyRule, KillSwitch
 from jobs.models import Hold
 from tests.dashboard.conftest import Htmx, text_of
-from tests.factories import make_client, make_lead, make_run
+from tests.factories import make_client, make_lead, make_run, received
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +130,42 @@ def test_a_stop_of_another_client_is_not_shown(browser: Browser) -> None:
         engaged_at=timezone.now(),
     )
     assert "They left us" not in text_of(browser.get("/clients/vale-dental/"))
+
+
+def test_a_rule_for_one_client_tightens_it_there_only(browser: Browser) -> None:
+    vale = make_client("Vale Dental")
+    url = f"/clients/{vale.slug}/rules/"
+    said = {"agent": "qualifier", "kind": "qualify_lead", "level": "ask", "reason": "They are new"}
+    assert browser.post(url, said)["Location"] == f"/clients/{vale.slug}/#rules"
+    page = text_of(browser.get(f"/clients/{vale.slug}/"))
+    assert "<b>Qualifier</b> asks before qualify lead" in page
+    assert "already" in text_of(browser.post(url, said, follow=True))
+    assert "for Vale Dental" in text_of(browser.get("/agents/qualifier/autonomy/"))
+
+    theirs, ours = received(client=vale), received(name="Ours")
+    statuses = {
+        action.subject_id: action.status for action in Action.objects.filter(kind="qualify_lead")
+    }
+    assert (statuses[str(theirs.pk)], statuses[str(ours.pk)]) == ("waiting", "done")
+
+    rule = AutonomyRule.objects.get()
+    other = make_client("Alpha")
+    assert browser.post(f"/clients/{other.slug}/rules/{rule.pk}/lift/").status_code == 404
+    assert browser.get(f"/clients/{vale.slug}/rules/{rule.pk}/lift/").status_code == 405
+    browser.post(f"/clients/{vale.slug}/rules/{rule.pk}/lift/")
+    assert not AutonomyRule.objects.exists()
+
+
+def test_a_rule_for_a_client_may_name_everything_and_needs_a_reason(browser: Browser) -> None:
+    vale = make_client("Vale Dental")
+    url = f"/clients/{vale.slug}/rules/"
+    browser.post(url, {"agent": "", "kind": "", "level": "forbid", "reason": "Notice given"})
+    assert "<b>Every agent</b> never does anything" in text_of(
+        browser.get(f"/clients/{vale.slug}/")
+    )
+    for nonsense in ({"reason": ""}, {"level": "auto"}, {"kind": "launch"}, {"agent": "nobody"}):
+        said = {"agent": "", "kind": "", "level": "ask", "reason": "Go"} | nonsense
+        response = browser.post(url, said)
+        assert response.status_code == 422
+        assert list(response.context["rule_form"].errors) == list(nonsense)
+    assert AutonomyRule.objects.count() == 1

@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from agency.models import AgencyProfile
-from dashboard import costs
-from dashboard.status import start_of_today
+from dashboard.house import costs
+from dashboard.house.status import start_of_today
 from tests.dashboard.conftest import Htmx, text_of
 from tests.factories import make_client, make_run, received
 

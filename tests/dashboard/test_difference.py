@@ -4,7 +4,7 @@ from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import difference
+from dashboard.fleet import difference
 
 
 def test_only_what_differs_is_shown() -> None:

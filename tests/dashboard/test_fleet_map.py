@@ -6,8 +6,8 @@ from itertools import combinations, pairwise
 import pytest
 
 from agents import fleet, wiring
-from dashboard import fleet_map
-from dashboard.fleet_map import NODE_H, NODE_W, Map
+from dashboard.fleet import fleet_map
+from dashboard.fleet.fleet_map import NODE_H, NODE_W, Map
 from jobs import events
 from tests.agents import made_up
 

@@ -28,9 +28,10 @@ from pytest_django import DjangoDbBlocker, Settings
 from standardwebhooks import Webhook
 
 from agency import roles
-from dashboard import hooks, rates
-from dashboard.arrivals import SIGNATURE_HEADERS
-from dashboard.hooks import Hooks
+from dashboard import rates
+from dashboard.hooks import intake as hooks
+from dashboard.hooks.arrivals import SIGNATURE_HEADERS
+from dashboard.hooks.intake import Hooks
 from jobs import endpoints, registry
 from jobs.bodies import MAX_BYTES
 from jobs.models import Delivery, DeliveryKey, Endpoint, Job

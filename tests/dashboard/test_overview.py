@@ -15,7 +15,8 @@ from agents import configs, fleet
 from agents.models import Run
 from control import alerts, approvals, switches
 from control.models import Action, Alert, Decision
-from dashboard import needs, quadrants, telling
+from dashboard.deciding import needs
+from dashboard.house import quadrants, telling
 from dashboard.views import overview
 from pipeline.models import Lead
 from tests.dashboard.conftest import Htmx, text_of

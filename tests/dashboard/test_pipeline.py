@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents import configs
 from agents.models import Run
-from dashboard import board, funnel
+from dashboard.sales import board, funnel
 from pipeline.models import Lead, Stage
 from tests.dashboard.conftest import Htmx, text_of
 from tests.factories import make_lead, received

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agency.models import AuditEntry
-from dashboard import deliveries
-from dashboard.deliveries import Outcome, Post
+from dashboard.hooks import deliveries
+from dashboard.hooks.deliveries import Outcome, Post
 from jobs import endpoints
 from jobs.bodies import Refused
 from jobs.intake import Arrival, Receipt

@@ -5,7 +5,8 @@ from django.test import Client
 from django.urls import reverse
 
 from agency.models import AuditEntry
-from dashboard import prospects, web
+from dashboard import web
+from dashboard.finding import prospects
 from pipeline import by_hand, prospect_filters
 from pipeline.models import Enrollment, Prospect, Suppression
 from pipeline.prospect_filters import Filter

@@ -11,7 +11,7 @@ from django.urls import reverse
 from agents.models import Run
 from control import approvals
 from control.models import Action
-from dashboard import agent_runs
+from dashboard.fleet import agent_runs
 from tests.dashboard.conftest import Htmx, text_of
 from tests.dashboard.test_pages import NONSENSE
 from tests.factories import make_user, received, work_off
@@ -30,7 +30,11 @@ def url_of(name: str, run: Run) -> str:
 def fields_of(run: Run, **changes: Any) -> dict[str, Any]:
     """Return what the form of the run's input sends, with some of it edited."""
     facts = run.input | changes
-    plain = {f"s.{name}": value for name, value in facts.items() if isinstance(value, str | int)}
+    plain = {
+        f"s.{name}": value
+        for name, value in facts.items()
+        if isinstance(value, str | int) and value is not False
+    }
     lists = {f"s.icp.{name}": "\n".join(words) for name, words in facts["icp"].items()}
     return plain | lists | {"s.fields": json.dumps(facts["fields"]), "s.score": ""}
 

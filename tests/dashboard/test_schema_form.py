@@ -7,8 +7,8 @@ from django.http import QueryDict
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.fleet.qualifier import QualifierSettings
-from dashboard import schema_form
-from dashboard.schema_form import Part
+from dashboard.fleet import schema_form
+from dashboard.fleet.schema_form import Part
 
 
 class Inner(BaseModel):

@@ -9,9 +9,11 @@ from pytest_django import Settings
 
 from agency.models import AgencyProfile, AuditEntry
 from agency.models import Client as Tenant
+from control import promotions
 from control.models import AutonomyRule, KillSwitch
-from dashboard import autonomy
+from dashboard.fleet import autonomy
 from jobs import endpoints
+from tests import factories
 from tests.dashboard.conftest import text_of
 
 AGENCY: dict[str, Any] = {
@@ -48,7 +50,7 @@ def test_each_part_is_saved_by_itself_and_audited(browser: Client) -> None:
     assert profile.icp["industries"] == ["plumbing", "hvac"]
     assert profile.icp["places"] == ["Portland", "Salem"]
     entries = AuditEntry.objects.filter(verb="profile.saved").order_by("pk")
-    assert [sorted(entry.data)[0] for entry in entries] == ["name", "booking_url", "icp"]
+    assert [sorted(entry.data)[0] for entry in entries] == ["name", "postal_address", "icp"]
     assert entries[0].data["name"]["to"] == "Harbor Automation"
 
 
@@ -112,13 +114,24 @@ def test_the_phase_is_set(browser: Client) -> None:
 
 
 def test_the_table_of_phases_comes_from_the_kinds_of_action() -> None:
-    runs = {row.kind.name: list(row.runs.values()) for row in autonomy.rows()}
-    assert runs["qualify_lead"] == [True, True, True, True]
-    assert runs["reply_to_lead"] == [False, True, True, True]
+    stands = {row.kind.name: [word for _, word in row.cells] for row in autonomy.rows()}
+    assert stands["qualify_lead"] == ["runs"] * 4
+    assert stands["reply_to_lead"] == ["asks", "runs", "runs", "runs"]
+    assert stands["send_proposal"] == ["asks", "asks", "may", "runs"]
+    assert stands["send_email"] == ["asks", "runs", "runs", "runs"]
     foundation, sales, *_ = autonomy.phases(1)
     assert "Replies" in foundation.asks
     assert "Replies" in sales.runs
     assert foundation.now
+
+
+@pytest.mark.usefixtures("replies_may_be_earned")
+def test_what_runs_ahead_of_its_phase_is_listed(browser: Client) -> None:
+    factories.earn()
+    promotions.promote("qualifier", "reply_to_lead", by="olivia")
+    page = text_of(browser.get(reverse("settings")))
+    assert "What runs ahead of its phase" in page
+    assert "olivia let it, 35 of 35 approved unedited" in page
 
 
 def test_rules_that_tighten_a_phase_are_listed(browser: Client) -> None:

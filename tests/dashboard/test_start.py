@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from agency.models import AgencyProfile, AuditEntry, sample_icp
 from control.models import Action
-from dashboard import setup
+from dashboard.house import setup
 from jobs import endpoints
 from pipeline.models import Lead
 from tests.dashboard.conftest import text_of

@@ -12,7 +12,7 @@ from agents import configs
 from agents.models import Run
 from control import alerts, approvals, switches
 from control.models import Action
-from dashboard import status
+from dashboard.house import status
 from tests.dashboard.conftest import text_of
 from tests.factories import make_user, received
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agency import clock
-from dashboard import targets
+from dashboard.finding import targets
 from jobs.models import Event
 from pipeline.models import IdealCustomer, Source
 from tests.dashboard.conftest import text_of

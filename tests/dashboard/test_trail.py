@@ -18,7 +18,7 @@ from agency import audit
 from agency.models import AgencyProfile, AuditEntry
 from agency.models import Client as Tenant
 from agents.models import Run
-from dashboard import trail
+from dashboard.house import trail
 from tests.dashboard.conftest import Htmx, text_of
 from tests.factories import received
 

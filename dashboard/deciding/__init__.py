@@ -1,0 +1,1 @@
+"""What waits for the operator, and all that is needed to decide it."""

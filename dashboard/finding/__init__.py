@@ -1,0 +1,1 @@
+"""What the pages say about prospects, and where they are looked for."""

@@ -1,0 +1,1 @@
+"""Where outsiders post: in front of Django, many at once."""

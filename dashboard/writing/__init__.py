@@ -1,0 +1,1 @@
+"""What the pages say about sequences, the inbox, and whether mail arrives."""
