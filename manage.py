@@ -5,7 +5,16 @@ import os
 import sys
 
 # These need no database; every other command is told at once when there is none.
-OFFLINE = {"help", "version", "check", "collectstatic", "diffsettings", "makemigrations", "run"}
+OFFLINE = {
+    "help",
+    "version",
+    "check",
+    "collectstatic",
+    "diffsettings",
+    "makemigrations",
+    "phases",
+    "run",
+}
 
 
 def main(argv: list[str]) -> int:
