@@ -30,7 +30,7 @@ from tests.meetings import DANA, book, free, let_pass, make_rules
 db = pytest.mark.django_db
 MOST_QUERIES = 15
 ATTEMPTS = 200
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 CSRF = "a" * 32
 
 
