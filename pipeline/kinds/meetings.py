@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from agency import clock, live
@@ -31,8 +32,8 @@ class BookParams(BaseModel):
         """Refuse what is no time zone."""
         try:
             validate_timezone(value)
-        except Exception as error:
-            raise ValueError(str(error)) from error
+        except ValidationError as error:
+            raise ValueError(error.messages[0]) from None
         return value
 
 
