@@ -1,13 +1,19 @@
 """What was said in a call: kept as it was typed or pasted, and handed to whoever reads it."""
 
+import datetime as dt
+
 from django.db import transaction
 
-from agency import audit, live
+from agency import audit, clock, live
 from jobs import events
 from pipeline.models import Deal, DealNote, Meeting
 
 MOST = 50_000
 """Characters of one note."""
+
+HELD_FIRST = dt.timedelta(seconds=30)
+"""Notes of a call nobody has called held yet wait so long: `meeting.held` wakes whoever reads
+them, and two at once would read the same."""
 
 
 class Refused(Exception):
@@ -48,10 +54,12 @@ def add(
             client=locked.client,
             data={"note": note.pk, "characters": len(text)},
         )
+        is_open = meeting is not None and meeting.status == Meeting.Status.BOOKED
         events.emit(
             "deal.noted",
             subject=locked,
             client=locked.client,
+            run_at=clock.wall() + HELD_FIRST if is_open else None,
             data={
                 "note": note.pk,
                 "lead": str(locked.lead_id),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from control.models import Alert
+from agents.models import Run
+from control.models import Action, Alert
 from dashboard.hooks import deliveries
 from dashboard.hooks.deliveries import Outcome, Post
 from jobs import endpoints
@@ -16,6 +17,7 @@ from jobs.intake import Arrival, Receipt
 from jobs.models import Delivery, Event
 from pipeline.meetings import booking, posted
 from pipeline.models import DealNote, DealStage, Meeting
+from tests import offers
 from tests.calls import begins, booked, free_slots
 from tests.factories import work_off
 
@@ -49,6 +51,18 @@ def test_a_transcript_is_kept_and_the_call_counts_as_held() -> None:
     assert meeting.deal is not None
     assert meeting.deal.stage == DealStage.HELD
     assert Event.objects.filter(name="meeting.held").count() == 1
+
+
+def test_its_words_wake_the_closer_after_the_call_that_is_held() -> None:
+    offers.make_package()
+    taken(over(), attended=True, transcript=offers.TRANSCRIPT)
+    assert Run.objects.filter(agent="closer").count() == 1
+    work_off(ahead=True)
+    closers = Action.objects.filter(agent="closer")
+    assert {(one.kind, one.status) for one in closers} == {
+        ("read_notes", "done"),
+        ("send_proposal", "waiting"),
+    }
 
 
 def test_posted_twice_it_is_one_note_and_one_event() -> None:
