@@ -163,7 +163,7 @@ def _compiled(phrases: tuple[str, ...]) -> re.Pattern[str]:
 COMPILED = {name: _compiled(phrases) for name, phrases in PHRASES.items()} | {
     "question": re.compile(r"\?(?=[\s\"'”)\]?!]|$)"),
 }
-MONEY = re.compile(r"[$€£] ?\d")
+MONEY = re.compile(r"[$€£] ?\d(?:[\d.,]*\d)?")
 SPAM_SIGNS = _compiled(SPAM)
 PITCH_SIGNS = [_compiled((phrase,)) for phrase in PITCH]
 PITCHES_ENOUGH = 3
