@@ -11,7 +11,7 @@ from agency import clock
 from agency.models import AgencyProfile
 from billing import prices
 from billing.models import Package
-from control import kinds
+from control import by_person, kinds
 from control.models import Action
 from pipeline.kinds import letters
 from pipeline.models import Deal, Lead, Proposal
@@ -77,10 +77,15 @@ class SendProposal(letters.LetterToLead[ProposalParams]):
     def objection(self, action: Action, params: ProposalParams) -> str:
         """Refuse what can no longer be offered, and a second offer beside one that is under way.
 
-        Within the deal's lock: two runs that offer at once are one offer.
+        Within the deal's lock: two runs that offer at once are one offer. What only waits is put
+        aside by a person's own.
         """
         deal = _locked(action)
-        if _open(action).exists():
+        under_way = _open(action)
+        if action.agent == by_person.OPERATOR:
+            waits = [Action.Status.WAITING, Action.Status.HELD]
+            under_way = under_way.exclude(kind=action.kind, status__in=waits)
+        if under_way.exists():
             return "another offer to them is under way"
         return self.too_late(deal)
 

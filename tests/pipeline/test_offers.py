@@ -64,6 +64,14 @@ def test_a_second_offer_beside_one_under_way_is_refused() -> None:
     assert Action.objects.count() == 1
 
 
+def test_a_persons_own_offer_puts_aside_the_one_that_waits() -> None:
+    theirs = actions.propose(*proposed())
+    assert theirs.status == "waiting"
+    mine = by_person.do("send_proposal", offers.params(), Deal.objects.get(), make_user())
+    theirs.refresh_from_db()
+    assert (theirs.status, mine.status) == ("expired", "approved")
+
+
 def test_nothing_is_offered_to_who_signed() -> None:
     proposal = offers.make_sent()
     offers.sign(proposal)
@@ -80,11 +88,14 @@ def test_who_signs_while_a_new_price_waits_gets_none(inbox: Inbox) -> None:
     assert (waiting.status, inbox.letters) == ("expired", [])
 
 
-def drafted(**fields: Any) -> Action:
+def proposed(**fields: Any) -> tuple[actions.Proposal, actions.Origin]:
     deal = Deal.objects.first() or offers.make_deal()
     origin = actions.Origin("closer", None, deal.pk, deal, None, "rules")
-    proposal = actions.Proposal("send_proposal", offers.params(**fields), "because")
-    return actions.draft(proposal, origin)
+    return actions.Proposal("send_proposal", offers.params(**fields), "because"), origin
+
+
+def drafted(**fields: Any) -> Action:
+    return actions.draft(*proposed(**fields))
 
 
 @pytest.mark.parametrize(
