@@ -63,7 +63,7 @@ def answer(sent: Sent, *, key: str, name: str, subject: str, text: str, at: dt.d
     quoted = f"On {sent.at:%a, %d %b %Y at %H:%M}, {sent.sender} wrote:\n> {sent.subject}"
     full = f"{text}\n\n{quoted}\n"
     mail.set_content(full)
-    return _came(mail, name, sent.recipient, text, full)
+    return _came(mail, mail.as_bytes(), name, sent.recipient, text, full)
 
 
 def bounce(sent: Sent, *, key: str, at: dt.datetime) -> Came:
@@ -76,8 +76,8 @@ def bounce(sent: Sent, *, key: str, at: dt.datetime) -> Came:
     )
     mail = _mail(sent, key, "Undelivered Mail Returned to Sender", at)
     mail["From"] = sender = f"mailer-daemon@{host}"
-    _report(mail, sent, said, "delivery-status", fields)
-    return _came(mail, "", sender, said.strip(), said)
+    raw = _report(mail, sent, said, "delivery-status", fields)
+    return _came(mail, raw, "", sender, said.strip(), said)
 
 
 def complaint(sent: Sent, *, key: str, at: dt.datetime) -> Came:
@@ -89,8 +89,8 @@ def complaint(sent: Sent, *, key: str, at: dt.datetime) -> Came:
     )
     mail = _mail(sent, key, f"FW: {sent.subject}", at)
     mail["From"] = sender = "fbl@provider.example"
-    _report(mail, sent, said, "feedback-report", fields)
-    return _came(mail, "", sender, said.strip(), said)
+    raw = _report(mail, sent, said, "feedback-report", fields)
+    return _came(mail, raw, "", sender, said.strip(), said)
 
 
 def _mail(sent: Sent, key: str, subject: str, at: dt.datetime) -> EmailMessage:
@@ -102,9 +102,11 @@ def _mail(sent: Sent, key: str, subject: str, at: dt.datetime) -> EmailMessage:
     return mail
 
 
-def _report(mail: EmailMessage, sent: Sent, said: str, kind: str, fields: str) -> None:
+def _report(mail: EmailMessage, sent: Sent, said: str, kind: str, fields: str) -> bytes:
+    """Return the mail as a report of this kind (RFC 6522); the parts are 8bit, in UTF-8."""
     mail["MIME-Version"] = "1.0"
     mail["Content-Type"] = f'multipart/report; report-type={kind}; boundary="{BOUNDARY}"'
+    mail["Content-Transfer-Encoding"] = "8bit"
     ours = f"Message-ID: {sent.message_id}\nSubject: {sent.subject}\nTo: {sent.recipient}\n"
     parts = (
         ("text/plain; charset=utf-8", said),
@@ -112,12 +114,13 @@ def _report(mail: EmailMessage, sent: Sent, said: str, kind: str, fields: str) -
         ("text/rfc822-headers; charset=utf-8", ours),
     )
     body = "".join(f"--{BOUNDARY}\nContent-Type: {what}\n\n{text}\n" for what, text in parts)
-    mail.set_payload(f"{body}--{BOUNDARY}--\n", "utf-8" if not body.isascii() else None)
+    head = b"".join(WIRE.fold_binary(name, value) for name, value in mail.raw_items())
+    return head + f"\n{body}--{BOUNDARY}--\n".replace("\n", "\r\n").encode()
 
 
-def _came(mail: EmailMessage, name: str, sender: str, text: str, full: str) -> Came:
+def _came(mail: EmailMessage, raw: bytes, name: str, sender: str, text: str, full: str) -> Came:
     return Came(
-        raw=mail.as_bytes(),
+        raw=raw,
         message_id=str(mail["Message-ID"]),
         from_name=name,
         from_email=sender,

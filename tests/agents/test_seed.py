@@ -1,7 +1,9 @@
 """`manage.py seed`: history that the rest of the house takes for its own, and nothing that acts."""
 
+import datetime as dt
 import io
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from django.utils import timezone
 
 from agency.models import AgencyProfile, Client
 from agents.management.commands.seed import refuse_beside_the_real
-from agents.seed import people, stories
+from agents.seed import mails, people, stories
+from integrations import inbound
 from tests.factories import make_user
 
 
@@ -27,6 +30,20 @@ def test_the_same_seed_plans_the_same() -> None:
     assert plans[0] != stories.plan(random.Random("8"), 60, 9, now)
     people_ = [people.person(random.Random("7"), "dental", number) for number in (3, 3)]
     assert people_[0] == people_[1]
+
+
+@pytest.mark.parametrize("make", [mails.bounce, mails.complaint])
+def test_a_report_in_any_script_is_read_as_one(make: Callable[..., mails.Came]) -> None:
+    sent = mails.Sent(
+        message_id="<1@northwind.example>",
+        subject="Calls at Zoë’s Plumbing",
+        sender="olivia@northwind.example",
+        recipient="zoe@plumbing.example",
+        at=dt.datetime(2026, 11, 3, 9, tzinfo=dt.UTC),
+    )
+    parsed = inbound.parse(make(sent, key="7", at=sent.at).raw)
+    assert parsed.kind == make.__name__
+    assert parsed.original_message_id == sent.message_id
 
 
 @pytest.mark.parametrize("number", range(0, 500, 7))
