@@ -2,6 +2,9 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
+# Everything here starts many processes; each would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test chaos check bench bench-quick screenshots audit lock
 

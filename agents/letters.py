@@ -89,7 +89,10 @@ def chosen(step: Step, seed: str) -> VariantSeen | None:
 def template(
     variant: VariantSeen, step: Step, facts: list[FactSeen], contact: ContactFacts, about: About
 ) -> Draft:
-    """Return the variant's wording over the facts; a paragraph that lacks one is left out."""
+    """Return the variant's wording over the facts; a paragraph that lacks one is left out.
+
+    Raises pydantic.ValidationError for one that is longer than a mail may be.
+    """
     known, sources = _known(facts, step.position, contact, about)
     body = _filled(variant.body, known)
     nameless = wording.SUBJECT.format(company=known["company"] or "your company")

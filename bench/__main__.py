@@ -187,7 +187,9 @@ def _waits(size: Size, results: Results) -> None:
 
 
 def _cockpit(size: Size, results: Results) -> None:
-    from bench import cockpit, throughput, workers
+    from django.conf import settings
+
+    from bench import cockpit, live, throughput, workers
     from bench.latency import percentile
 
     throughput.empty_tables()
@@ -202,17 +204,6 @@ def _cockpit(size: Size, results: Results) -> None:
         seconds = cockpit.thirty_by_keyboard(30 if size.decisions >= 30 else 3)
         if seconds is not None:
             results.add("cockpit_30_s", "s", seconds)
-
-
-def _live(size: Size, results: Results) -> None:
-    from django.conf import settings
-
-    from bench import cockpit, live, throughput, workers
-    from bench.latency import percentile
-
-    throughput.empty_tables()
-    with workers.running(*workers.everybody(mailbox=True)):
-        wait_for_web()
         cockpit.drafts(size.changes + 5)
         waits = live.measure(settings.PORT, size.browsers, size.changes)
     for share in (50, 95):
@@ -265,7 +256,6 @@ STEPS = {
     "claims": _claims,
     "waits": _waits,
     "cockpit": _cockpit,
-    "live": _live,
     "intake": _intake,
     "prospects": _prospects,
     "pages": _pages,

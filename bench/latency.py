@@ -127,5 +127,9 @@ def _until(condition: "workers.Condition") -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise RuntimeError("what was waited for did not come")
+            jobs = Job.objects.exclude(status=Job.Status.COMPLETED).exclude(
+                kind__startswith="bench."
+            )
+            left = list(jobs.order_by("-pk").values_list("kind", "status", "errors")[:20])
+            raise RuntimeError(f"what was waited for did not come; jobs: {left}")
         time.sleep(0.002)

@@ -73,7 +73,9 @@ class Watcher:
                 self._look(shown["id"], text)
 
     def _look(self, part: str, text: str) -> None:
-        if part == PART and self.waits_for and self.waits_for not in text:
+        # The row is gone; what was decided is named there for a while, to be called back.
+        row = f'<a href="{PAGE}{self.waits_for}/'
+        if part == PART and self.waits_for and row not in text:
             self.seen.setdefault(self.waits_for, time.perf_counter())
 
 

@@ -29,6 +29,12 @@ MORE = {
         {"signal": "hiring"},
         {"signal": "hiring", "status": "contacted", "q": "tucson", "sort": "newest"},
     ),
+    "deal-table": (
+        {"q": "plumb"},
+        {"q": "zzzz"},
+        {"stage": "lost"},
+        {"risk": "yes", "sort": "expected"},
+    ),
     "task-list": ({"view": "settled"},),
     "inbox": ({"show": "unread"}, {"show": "interested"}, {"q": "plumb"}, {"q": "zzzz"}),
     "suppression-list": ({"q": "plumb"}, {"q": "zzzz"}, {"scope": "domain"}),
@@ -43,7 +49,8 @@ MORE = {
 
 SKIPPED = {
     *("login-link", "logout", "login", "metrics", "healthz", "readyz"),
-    *("pipeline-export", "activity-csv", "activity-jsonl"),
+    *("pipeline-export", "deal-export", "suppression-export", "proposal-pdf"),
+    *("activity-csv", "activity-jsonl"),
 }
 
 
@@ -57,7 +64,7 @@ def addresses() -> dict[str, str]:
         name = str(getattr(pattern, "name", "") or "")
         if not isinstance(pattern, URLPattern) or not name or name in SKIPPED:
             continue
-        wanted = [*pattern.pattern.converters]
+        wanted = [*pattern.pattern.regex.groupindex]
         args = keys.get(name, ["qualifier"] if wanted == ["name"] else [])
         if len(args) != len(wanted):
             continue
@@ -86,12 +93,14 @@ def _keys() -> Iterator[tuple[str, list[object]]]:
     from pipeline.models import Lead
 
     yield from _outward_keys()
+    yield from _sold_keys()
     drafts = Action.objects.filter(status="waiting", kind="reply_to_lead")
     waiting = drafts.latest("created_at")
     answered = Lead.objects.exclude(answered_at=None).latest("received_at")
     served = Lead.objects.exclude(client=None).latest("received_at").client
     yield "approval-detail", [waiting.pk]
     yield "lead-detail", [answered.pk]
+    yield "timeline", ["lead", answered.pk]
     yield "client-detail", [(served or Client.objects.earliest("pk")).slug]
     yield "config-detail", ["qualifier", 2]
     yield "run-detail", [Run.objects.filter(calls__gt=0).latest("started_at").pk]
@@ -133,6 +142,28 @@ def _outward_keys() -> Iterator[tuple[str, list[object]]]:
     yield "thread-detail", [most(Thread, "mails").pk]
     yield "mail-source", [InboundMail.objects.filter(kind="reply").latest("received_at").pk]
     yield "unsubscribe", [unsubscribe.token(Contact.objects.exclude(email="").latest("pk"))]
+
+
+def _sold_keys() -> Iterator[tuple[str, list[object]]]:
+    """Give those of deals, calls, proposals and prices."""
+    from billing.models import Package
+    from pipeline.meetings import links
+    from pipeline.models import Deal, Meeting, Proposal
+    from pipeline.selling import proposal_links
+
+    offered = Proposal.objects.filter(status="sent").latest("sent_at")
+    signed = Proposal.objects.filter(status="paid").latest("sent_at")
+    ahead = Meeting.objects.filter(status="booked").latest("starts_at")
+    yield "deal-detail", [offered.deal_id]
+    yield "deal-move", [offered.deal_id]
+    yield "proposal-new", [Deal.objects.filter(stage="held").latest("opened_at").pk]
+    yield "meeting-detail", [Meeting.objects.filter(status="held").latest("starts_at").pk]
+    yield "meeting-guest", [links.meeting_token(ahead)]
+    yield "meeting-invitation", [links.meeting_token(ahead)]
+    yield "book-lead", [links.lead_token(ahead.lead)]
+    yield "proposal-public", [proposal_links.token(offered.pk)]
+    yield "proposal-detail", [signed.pk]
+    yield "price-edit", [Package.objects.earliest("pk").slug]
 
 
 def measure(port: int, rounds: int) -> dict[str, float]:

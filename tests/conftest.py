@@ -1,8 +1,9 @@
 """The database and the Valkey of a test: real ones, used as the role the app has."""
 
 import fcntl
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -21,6 +22,9 @@ from integrations.web import manners
 from tests import mailserver, radicale, webserver
 
 ALIASES = ("default", "owner")
+FURNISHED = settings.DATA_DIR / "furnished.json"
+"""The addresses of a furnished house's pages, for the worker that did not furnish it."""
+
 _numbers = count(1)
 
 
@@ -40,18 +44,59 @@ def pytest_runtest_teardown() -> None:
 @pytest.fixture(scope="session")
 def template_database(django_db_blocker: DjangoDbBlocker) -> str:
     """Return the name of the migrated database that every other one is a copy of."""
-    name = f"test_{os.environ['TEST_RUN']}_template"
-    with roles.connect_admin() as admin, django_db_blocker.unblock():
+
+    def migrate(name: str, admin: psycopg.Connection) -> None:
+        roles.ensure_roles(admin)
+        roles.ensure_database(admin, name)
+        with roles.connect_admin(name) as inside:
+            roles.ensure_grants(inside)
+        with pointed_at(name):
+            call_command("migrate", interactive=False, verbosity=0)
+
+    return _once("template", migrate, django_db_blocker)
+
+
+@pytest.fixture(scope="session")
+def furnished_database(template_database: str, django_db_blocker: DjangoDbBlocker) -> str:
+    """Return the name of a database in which every page has something to show."""
+
+    def furnish(name: str, admin: psycopg.Connection) -> None:
+        from tests.dashboard.test_pages import furnish
+
+        _copy(admin, template_database, name)
+        with pointed_at(name):
+            FURNISHED.write_text(json.dumps(furnish()))
+
+    return _once("furnished", furnish, django_db_blocker)
+
+
+@pytest.fixture(scope="module")
+def furnished(
+    django_db_setup: None, furnished_database: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[dict[str, str]]:
+    """Return the address of every page, in a furnished database for all tests of a module."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with django_db_blocker.unblock(), copy_of(furnished_database, f"{worker}_pages"):
+        yield json.loads(FURNISHED.read_text())
+
+
+@pytest.fixture
+def addresses(furnished: dict[str, str], db: None) -> dict[str, str]:
+    """Return the address of every page, with something to show; what a test does is undone."""
+    return furnished
+
+
+def _once(
+    suffix: str, make: Callable[[str, psycopg.Connection], None], blocker: DjangoDbBlocker
+) -> str:
+    """Make a database for the whole run; return its name."""
+    name = f"test_{os.environ['TEST_RUN']}_{suffix}"
+    with roles.connect_admin() as admin, blocker.unblock():
         # One worker makes it, the others wait here.
-        admin.execute("SELECT pg_advisory_lock(hashtext('tests'))")
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [suffix])
         if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             unfinished = f"{name}_unfinished"
-            roles.ensure_roles(admin)
-            roles.ensure_database(admin, unfinished)
-            with roles.connect_admin(unfinished) as inside:
-                roles.ensure_grants(inside)
-            with pointed_at(unfinished):
-                call_command("migrate", interactive=False, verbosity=0)
+            make(unfinished, admin)
             admin.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
                     sql.Identifier(unfinished), sql.Identifier(name)
@@ -150,21 +195,23 @@ def caldav(_radicale: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[radicale
 def copy_of(template: str, suffix: str) -> Iterator[str]:
     name = f"test_{os.environ['TEST_RUN']}_{suffix}"
     with roles.connect_admin() as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                sql.Identifier(name),
-                sql.Identifier(template),
-                sql.Identifier(settings.OWNER_ROLE),
-            )
-        )
-        with roles.connect_admin(name) as inside:
-            # A copy has the template's tables, not its right to connect.
-            roles.ensure_grants(inside)
+        _copy(admin, template, name)
         try:
             with pointed_at(name):
                 yield name
         finally:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _copy(admin: psycopg.Connection, template: str, name: str) -> None:
+    admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+            sql.Identifier(name), sql.Identifier(template), sql.Identifier(settings.OWNER_ROLE)
+        )
+    )
+    with roles.connect_admin(name) as inside:
+        # A copy has the template's tables, not its right to connect.
+        roles.ensure_grants(inside)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class WordingForm(forms.Form):
     name = forms.CharField(max_length=40, help_text="Yours alone; nobody else sees it.")
     subject = forms.CharField(max_length=150)
     body = forms.CharField(
-        max_length=3000, widget=forms.Textarea(attrs={"rows": 12}), label="Text", strip=False
+        max_length=2_000, widget=forms.Textarea(attrs={"rows": 12}), label="Text", strip=False
     )
 
     def __init__(self, step: SequenceStep, *args: Any, **kwargs: Any) -> None:

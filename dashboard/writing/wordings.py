@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from agency.models import AgencyProfile
 from agents import letters
 from agents.letters import ContactFacts, FactSeen, VariantSeen
@@ -45,8 +47,8 @@ def examples(sequence: Sequence) -> list[Prospect]:
 
 def preview(
     step: SequenceStep, subject: str, body: str, prospect: Prospect, profile: AgencyProfile
-) -> Preview:
-    """Write a wording for a prospect as Outreach would by its rules."""
+) -> Preview | None:
+    """Write a wording for a prospect as Outreach would by its rules; None if it is too long."""
     contact = outreach.contact_for(prospect)
     facts = [
         FactSeen(pk=one.pk, kind=one.kind, claim=one.claim, quote=one.quote, url=one.url)
@@ -65,7 +67,10 @@ def preview(
         role=contact.role if contact else "",
         email=contact.email if contact else "",
     )
-    draft = letters.template(variant, seen, facts, whom, about)
+    try:
+        draft = letters.template(variant, seen, facts, whom, about)
+    except ValidationError:
+        return None
     by_pk = {fact.pk: fact for fact in facts}
     evidence = [
         {"claim": one.text, "quote": by_pk[one.fact].quote, "source": by_pk[one.fact].url}

@@ -3,6 +3,7 @@
 One Chromium serves all of these tests; each has a context, thus cookies and storage, of its own.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -28,8 +29,7 @@ from control.models import KillSwitch
 from dashboard.house import setup
 from tests import factories, mailserver, workers
 from tests.browser.chromium import CHROMIUM, FLAGS, MISSING
-from tests.conftest import conninfo, copy_of, pointed_at
-from tests.dashboard.test_pages import furnish
+from tests.conftest import FURNISHED, conninfo, copy_of, pointed_at
 
 HERE = Path(__file__).parent
 _running: list[Browser] = []
@@ -139,7 +139,7 @@ def house(
 def furnished(
     chromium: None,
     django_db_setup: None,
-    template_database: str,
+    furnished_database: str,
     django_db_blocker: DjangoDbBlocker,
     collected: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -151,11 +151,11 @@ def furnished(
     with (
         pytest.MonkeyPatch.context() as patch,
         django_db_blocker.unblock(),
-        copy_of(template_database, suffix),
+        copy_of(furnished_database, suffix),
     ):
         for alias, variable in (("default", "DATABASE_URL"), ("owner", "DATABASE_OWNER_URL")):
             patch.setenv(variable, conninfo(alias))
-        pages = furnish()
+        pages = json.loads(FURNISHED.read_text())
         walker = factories.make_user(WALKER)
         # The tests' quick hash is not known to a server of its own.
         walker.password = PBKDF2PasswordHasher().encode(PASSWORD, "a salt of sixteen")

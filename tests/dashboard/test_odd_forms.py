@@ -8,8 +8,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from tests.dashboard.test_pages import furnish
-
 ODD = ["a\0b", "9" * 5_000, "nan"]
 PARAMETERS = (
     *(
@@ -37,22 +35,29 @@ def calm(browser: Client) -> Client:
     return browser
 
 
-@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])
-def test_an_odd_query_or_field_is_answered(odd: str, db: None, calm: Client) -> None:
+@pytest.mark.parametrize("third", range(3))
+def test_an_odd_query_or_field_is_answered(
+    third: int, addresses: dict[str, str], calm: Client
+) -> None:
     failed = set()
-    for address in furnish().values():
-        asked = calm.get(urlsplit(address).path, dict.fromkeys(PARAMETERS, odd))
-        failed |= {address} if asked.status_code >= 500 else set()
-        for action, names in forms(calm.get(address).content.decode(), address):
-            said = calm.post(action, {name: filled(name, odd) for name in names})
-            failed |= {action} if said.status_code >= 500 else set()
+    asked: set[tuple[str, tuple[str, ...]]] = set()
+    for address in list(addresses.values())[third::3]:
+        found = {(action, tuple(names)) for action, names in forms(calm, address)}
+        for odd in ODD:
+            answer = calm.get(urlsplit(address).path, dict.fromkeys(PARAMETERS, odd))
+            failed |= {address} if answer.status_code >= 500 else set()
+            # A form that is on many pages is the same form.
+            for action, names in found - asked:
+                answer = calm.post(action, {name: filled(name, odd) for name in names})
+                failed |= {action} if answer.status_code >= 500 else set()
+        asked |= found
     assert not failed
 
 
-def forms(html: str, address: str) -> list[tuple[str, list[str]]]:
+def forms(calm: Client, address: str) -> list[tuple[str, list[str]]]:
     """Return where each form of a page is posted, and the names of its fields."""
     found = []
-    for form in LexborHTMLParser(html).css("form[method=post]"):
+    for form in LexborHTMLParser(calm.get(address).content.decode()).css("form[method=post]"):
         action = str(form.attributes.get("action") or address)
         fields = [str(each.attributes["name"]) for each in form.css("[name]")]
         if "logout" not in action:

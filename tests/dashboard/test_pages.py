@@ -1,8 +1,6 @@
 """What holds for every page: who may see it, what it costs, and what it does with nonsense."""
 
-import os
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +11,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoDbBlocker
 
 from agency import api_keys
 from agents import configs
@@ -30,7 +27,6 @@ from pipeline.models import Attachment, IdealCustomer, Lead, Meeting, ProspectIm
 from pipeline.selling import deals, notes, proposals
 from tests import offers
 from tests.calls import begins, booked
-from tests.conftest import copy_of
 from tests.dashboard.conftest import Htmx
 from tests.factories import make_client, make_lead, make_user, received
 from tests.outreach import (
@@ -131,22 +127,6 @@ FORMS = {
 
 PARTIALS = [(page, partial) for page, partials in PAGES.items() for partial in partials]
 NONSENSE = ["x", "0", "-1", "%00", "'", "9" * 40, "\u0661", "💥", "../..", "a" * 3000]
-
-
-@pytest.fixture(scope="module")
-def furnished(
-    django_db_setup: None, template_database: str, django_db_blocker: DjangoDbBlocker
-) -> Iterator[dict[str, str]]:
-    """Give every page something to show, once for all tests here, in a database of its own."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    with django_db_blocker.unblock(), copy_of(template_database, f"{worker}_pages"):
-        yield furnish()
-
-
-@pytest.fixture
-def addresses(furnished: dict[str, str], db: None) -> dict[str, str]:
-    """Return the address of every page, with something to show; what a test does is undone."""
-    return furnished
 
 
 def furnish() -> dict[str, str]:

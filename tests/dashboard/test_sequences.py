@@ -107,6 +107,18 @@ def test_a_wording_is_previewed_with_a_real_prospects_facts(
     assert Variant.objects.get(pk=variant.pk).subject == variant.subject
 
 
+def test_a_wording_too_long_to_go_out_is_refused_and_not_previewed(
+    browser: Client, sequence: Sequence
+) -> None:
+    make_prospect()
+    step = sequence.steps.get(position=0)
+    data = {"name": "C", "subject": "Hi", "body": "word " * 700}
+    response = browser.post(reverse("wording-create", args=[step.pk]), data)
+    assert response.status_code == 422
+    assert "It is too long to go out" in text_of(response)
+    assert "at most 2000 characters" in text_of(response)
+
+
 def test_a_wording_with_a_wrong_placeholder_is_not_saved(
     browser: Client, sequence: Sequence
 ) -> None:

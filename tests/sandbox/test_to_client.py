@@ -21,7 +21,7 @@ from billing.models import Contract, Payment, Subscription
 from control import approvals, kinds
 from control.models import Action, Alert, Level
 from jobs import endpoints
-from pipeline.models import Deal, Mailbox, Meeting, Proposal
+from pipeline.models import Deal, Mailbox, Meeting, Proposal, Prospect
 from tests import workers
 from tests.factories import make_user
 from tests.mailserver import free_port
@@ -135,6 +135,12 @@ def _check_client(deal: Deal | None) -> None:
     assert deal is not None and deal.client is not None and deal.prospect is not None
     found = Action.objects.get(effect__prospect=str(deal.prospect_id), effect__new=True)
     assert (found.kind, found.agent) == ("add_prospect", "scout")
+    assert deal.prospect.researched_at is not None and deal.prospect.facts.exists()
+    assert deal.prospect.status == Prospect.Status.LEAD and deal.lead.score is not None
+    assert not deal.prospect.enrollments.filter(status="active").exists()
+    for action in Action.objects.filter(pk__in=deal.prospect.touches.values("action_id")):
+        decision = action.decisions.get(verdict="approve", consumed_at__isnull=False)
+        assert (decision.user is None) == (action.level == Level.AUTO), (action, decision)
     proposal = deal.proposals.get(status=Proposal.Status.PAID)
     assert proposal.signature.document_sha256 == proposal.document_sha256
     assert Contract.objects.get(client=deal.client).reference == proposal.pk
