@@ -99,8 +99,12 @@ def emit(
     parent: Job | None = None,
     data: dict[str, Any] | None = None,
     run_at: dt.datetime | None = None,
+    lane: str | None = None,
 ) -> Event:
-    """Record that `name` happened to `subject` and enqueue one job per subscriber, for `run_at`."""
+    """Record that `name` happened to `subject` and enqueue one job per subscriber, for `run_at`.
+
+    `lane` is for what happened to many at once: their jobs wait there instead of their own.
+    """
     if correlation_id is None:
         correlation_id = parent.correlation_id if parent is not None else uuid7()
     event = Event(
@@ -122,7 +126,7 @@ def emit(
             {**dict(wanted.payload), "event_id": str(event.pk)},
             client=client,
             subject=subject,
-            lane=wanted.lane,
+            lane=lane or wanted.lane,
             correlation_id=correlation_id,
             parent=parent,
             tags=wanted.tags,

@@ -5,7 +5,7 @@ import importlib
 from django.apps import AppConfig
 
 REGISTER = (
-    *("compliance", "intake", "kinds", "leads"),
+    *("compliance", "intake", "kinds", "lead_imports", "leads"),
     *("finding.imports", "finding.posted", "finding.schedule"),
     *("meetings.booking", "meetings.calendar_sync"),
     *("mail.inbox", "mail.mailboxes", "mail.reports", "mail.sender_domains"),

@@ -283,7 +283,7 @@ def take_in_lead(job: Job, lease: Lease) -> None:
         },
     )
     if created:
-        _announce(lead, f"through {endpoint.name}", parent=job)
+        _announce(lead, f"wrote through {endpoint.name}", parent=job)
 
 
 def receive(facts: LeadIn, *, source: str, through: str, client: Client | None) -> Lead:
@@ -292,26 +292,42 @@ def receive(facts: LeadIn, *, source: str, through: str, client: Client | None) 
         lead = Lead.objects.create(
             **facts.model_dump(), client=client, source=source, received_at=clock.wall()
         )
-        _announce(lead, f"through {through}")
+        _announce(lead, f"wrote through {through}")
     return lead
 
 
-def _announce(lead: Lead, how: str, *, parent: Job | None = None) -> None:
+def bring(lead: Lead, filename: str, *, answers: bool) -> None:
+    """Let whoever listens know of a lead that a file brought; for `answers`, the agents too.
+
+    Their jobs wait in the bulk lane, behind whoever writes now.
+    """
+    _announce(lead, f"stands in {filename}", lane=Lane.BULK, wakes=answers)
+
+
+def _announce(
+    lead: Lead, how: str, *, parent: Job | None = None, lane: str | None = None, wakes: bool = True
+) -> None:
     who = lead.name or lead.company or lead.email or lead.phone
     company = f" of {lead.company}" if lead.name and lead.company else ""
     chain = parent.correlation_id if parent is not None else uuid7()
     audit.record(
         "lead.received",
-        f"{who}{company} wrote {how}",
+        f"{who}{company} {how}",
         actor=lead.source,
         obj=lead,
         client=lead.client,
         correlation_id=chain,
         data={"delivery_id": str(lead.delivery_id)} if lead.delivery_id else {},
     )
-    events.emit(
-        "lead.received", subject=lead, client=lead.client, correlation_id=chain, parent=parent
-    )
+    if wakes:
+        events.emit(
+            "lead.received",
+            subject=lead,
+            client=lead.client,
+            correlation_id=chain,
+            parent=parent,
+            lane=lane,
+        )
     live.broadcast("leads", f"lead:{lead.pk}")
 
 

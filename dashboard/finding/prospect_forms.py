@@ -247,21 +247,29 @@ class ProspectForm(forms.Form):
         return cleaned
 
 
+class FileField(forms.FileField):
+    """A file of rows; what is too large is refused before it is read."""
+
+    widget = forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"})
+    default_error_messages: ClassVar = {
+        "required": "Choose a file.",
+        "empty": "The file is empty.",
+    }
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Return the file."""
+        uploaded = super().clean(data, initial)
+        if uploaded.size > MOST_BYTES:
+            raise forms.ValidationError("Larger than 30 MB; cut it into parts.")
+        return uploaded
+
+
 class ImportForm(forms.Form):
     """A file of companies, and whom they are measured against."""
 
     ideal_customer = forms.ModelChoiceField(
         IdealCustomer.objects.order_by("-active", "name"), empty_label=None, label="Fit for"
     )
-    file = forms.FileField(
-        help_text="CSV from a spreadsheet, a directory, LinkedIn or Sales Navigator; up to 30 MB.",
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
-        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
+    file = FileField(
+        help_text="CSV from a spreadsheet, a directory, LinkedIn or Sales Navigator; up to 30 MB."
     )
-
-    def clean_file(self) -> Any:
-        """Refuse what is too large before it is read."""
-        uploaded = self.cleaned_data["file"]
-        if uploaded.size > MOST_BYTES:
-            raise forms.ValidationError("Larger than 30 MB; cut it into parts.")
-        return uploaded

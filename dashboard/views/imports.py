@@ -8,9 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from dashboard import file_imports as pages
 from dashboard.finding import imports
 from dashboard.finding.prospect_forms import ImportForm
 from dashboard.web import Request, asked, page
+from pipeline import file_imports
 from pipeline.finding import imports as services
 from pipeline.finding.candidates import FIELDS
 from pipeline.finding.sources import file
@@ -65,7 +67,7 @@ def remap(request: Request, pk: UUID) -> HttpResponse:
     import_ = _get(pk)
     names = file.columns(bytes(import_.content))
     said = {name: request.POST.get(f"column-{n}", "") for n, name in enumerate(names)}
-    problem = imports.remap(import_, said)
+    problem = pages.remap(import_, said, FIELDS)
     if problem or request.htmx:
         return _render(request, import_, problem=problem)
     return redirect("import-detail", pk=pk)
@@ -77,7 +79,7 @@ def start(request: Request, pk: UUID) -> HttpResponse:
     import_ = _get(pk)
     try:
         services.start(import_, by=request.user.get_username())
-    except services.NotPossible as reason:
+    except file_imports.NotPossible as reason:
         return _render(request, import_, problem=str(reason))
     return redirect("import-detail", pk=pk)
 
@@ -87,7 +89,7 @@ def undo(request: Request, pk: UUID) -> HttpResponse:
     """Take it back."""
     try:
         services.undo(_get(pk), by=request.user.get_username())
-    except services.NotPossible as reason:
+    except file_imports.NotPossible as reason:
         messages.warning(request, str(reason))
     else:
         messages.success(request, "It is being taken back; whom somebody has written to stays.")
@@ -102,13 +104,13 @@ def _get(pk: UUID) -> ProspectImport:
 def _render(request: HttpRequest, import_: ProspectImport, *, problem: str = "") -> HttpResponse:
     context: dict[str, Any] = {
         "import": import_,
-        "topic": imports.topic(import_),
+        "topic": pages.topic(import_),
         "problem": problem,
     }
     if import_.status == Status.UPLOADED:
         lines = imports.lines(import_)
         context |= {
-            "columns": imports.columns(import_),
+            "columns": pages.columns(import_),
             "fields": FIELDS.items(),
             "lines": lines,
             "named": "name" in import_.mapping.values(),

@@ -1,19 +1,16 @@
 """Importing a file of prospects, in chunks that go on after a crash; and taking it back."""
 
 import uuid
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
-from agency import audit, live
-from agency.models import AuditEntry
-from jobs import events, queue, registry
+from agency import live
+from jobs import events, registry
 from jobs.lease import Lease
-from jobs.models import Event, Job, Lane
-from pipeline import prospects
+from jobs.models import Job, Lane
+from pipeline import file_imports, prospects
 from pipeline.finding import candidates, fit
 from pipeline.finding.sources import file
 from pipeline.models import (
@@ -34,12 +31,7 @@ if TYPE_CHECKING:
 
 IMPORT, UNDO = "pipeline.import_prospects", "pipeline.undo_import"
 CHUNK = 200
-PROBLEMS_KEPT = 100
 Status = ProspectImport.Status
-
-
-class NotPossible(Exception):
-    """An import cannot be started, or undone; the message says why."""
 
 
 def upload(ideal: IdealCustomer, filename: str, content: bytes, *, by: str) -> ProspectImport:
@@ -63,21 +55,9 @@ def upload(ideal: IdealCustomer, filename: str, content: bytes, *, by: str) -> P
 def start(import_: ProspectImport, *, by: str) -> None:
     """Import the file by its mapping, as a job. Raises NotPossible."""
     if "name" not in import_.mapping.values():
-        raise NotPossible("Say which column holds the company’s name.")
-    with transaction.atomic():
-        won = ProspectImport.objects.filter(pk=import_.pk, status=Status.UPLOADED).update(
-            status=Status.RUNNING
-        )
-        if not won:
-            raise NotPossible("This file was imported already.")
-        _say(import_, "import.started", f"{by} imports {import_.filename}", by)
-        queue.enqueue(
-            IMPORT,
-            {"import_id": str(import_.pk)},
-            subject=import_,
-            unique_key=f"import:{import_.pk}",
-        )
-    import_.refresh_from_db()
+        raise file_imports.NotPossible("Say which column holds the company’s name.")
+    file_imports.start(import_, IMPORT, by=by)
+    live.broadcast("prospects", "sources")
 
 
 def undo(import_: ProspectImport, *, by: str) -> None:
@@ -85,16 +65,8 @@ def undo(import_: ProspectImport, *, by: str) -> None:
 
     One that is still running stops.
     """
-    with transaction.atomic():
-        open_ = (Status.RUNNING, Status.DONE, Status.FAILED)
-        won = ProspectImport.objects.filter(pk=import_.pk, status__in=open_).update(
-            status=Status.UNDONE, finished_at=timezone.now()
-        )
-        if not won:
-            raise NotPossible("There is nothing to take back.")
-        _say(import_, "import.undone", f"{by} takes back the import of {import_.filename}", by)
-        queue.enqueue(UNDO, {"import_id": str(import_.pk)}, subject=import_)
-    import_.refresh_from_db()
+    file_imports.undo(import_, UNDO, by=by)
+    live.broadcast("prospects", "sources")
 
 
 @registry.register(IMPORT, lane=Lane.BULK, max_attempts=8)
@@ -103,20 +75,8 @@ def import_prospects(job: Job, lease: Lease) -> None:
     import_ = ProspectImport.objects.get(pk=job.payload["import_id"])
     wanted = fit.ideal(import_.source.ideal_customer)
     rows = file.rows(bytes(import_.content), start=import_.position)
-    while chunk := list(islice(rows, CHUNK)):
-        lease.check()
-        if not _take(import_.pk, chunk, wanted):
-            return
-    done = ProspectImport.objects.filter(pk=import_.pk, status=Status.RUNNING).update(
-        status=Status.DONE, finished_at=timezone.now()
-    )
-    if done:
-        import_.refresh_from_db()
-        words = (
-            f"{import_.filename} is imported: {import_.added} added, {import_.duplicates} known,"
-            f" {import_.refused} refused"
-        )
-        _say(import_, "import.finished", words, "")
+    file_imports.run(import_, rows, lambda pk, chunk: _take(pk, chunk, wanted), lease, size=CHUNK)
+    live.broadcast("sources")
 
 
 def _take(pk: uuid.UUID, chunk: list[dict[str, str]], wanted: fit.Ideal) -> bool:
@@ -133,7 +93,7 @@ def _take(pk: uuid.UUID, chunk: list[dict[str, str]], wanted: fit.Ideal) -> bool
         new: list[tuple[Prospect, candidates.Candidate]] = []
         for number, ((found, problems), mine) in enumerate(zip(read, keys, strict=True), 1):
             problems = problems | file.refusal(found)
-            _note(import_, import_.position + number, problems)
+            file_imports.note(import_, import_.position + number, problems)
             if found is None or file.refusal(found):
                 import_.refused += 1
             elif known & set(mine):
@@ -143,8 +103,7 @@ def _take(pk: uuid.UUID, chunk: list[dict[str, str]], wanted: fit.Ideal) -> bool
                 new.append((_made(found, import_, wanted), found))
         _insert(new)
         import_.added += len(new)
-        import_.position += len(chunk)
-        import_.save(update_fields=["added", "duplicates", "refused", "problems", "position"])
+        file_imports.save(import_, len(chunk))
         live.broadcast("prospects", f"import:{pk}")
     return True
 
@@ -174,12 +133,6 @@ def _insert(new: list[tuple[Prospect, candidates.Candidate]]) -> None:
         Source.objects.filter(pk=new[0][0].source_id).update(seen=F("seen") + len(new))
 
 
-def _note(import_: ProspectImport, row: int, problems: dict[str, str]) -> None:
-    room = PROBLEMS_KEPT - len(import_.problems)
-    found = [{"row": row, "field": name, "why": why} for name, why in problems.items()]
-    import_.problems += found[: max(0, room)]
-
-
 @registry.register(UNDO, lane=Lane.BULK, max_attempts=8)
 def undo_import(job: Job, lease: Lease) -> None:
     """Delete what an import brought and nobody has written to, chunk after chunk."""
@@ -190,7 +143,7 @@ def undo_import(job: Job, lease: Lease) -> None:
             untouched = list(_untouched(pk)[:CHUNK])
             if not untouched:
                 break
-            _call_off(untouched)
+            file_imports.call_off(Prospect, untouched)
             Prospect.objects.filter(pk__in=untouched).delete()
         live.broadcast("prospects", f"import:{pk}")
 
@@ -216,43 +169,18 @@ def _untouched(pk: uuid.UUID) -> "ValuesQuerySet[Prospect, uuid.UUID]":
     )
 
 
-def _call_off(keys: list[uuid.UUID]) -> None:
-    """Cancel what was to look at prospects that go."""
-    Job.objects.filter(
-        subject_type=Prospect._meta.label_lower,
-        subject_id__in=[str(key) for key in keys],
-        status__in=events.UNBEGUN,
-    ).update(status=Job.Status.CANCELLED, finished_at=timezone.now())
-
-
 @registry.register("pipeline.import_failed", lane=Lane.BULK, short=True)
 def import_failed(job: Job, lease: Lease) -> None:
     """Say that an import whose job gave up has failed; what it brought stays."""
-    event = Event.objects.get(pk=uuid.UUID(job.payload["event_id"]))
-    gone = Job.objects.filter(pk=event.subject_id, kind=IMPORT).first()
-    if gone is not None:
-        _fail([gone], "its job gave up")
+    if gone := file_imports.gave_up(job.payload["event_id"], IMPORT):
+        _fail(gone, "its job gave up")
 
 
 @registry.given_up(IMPORT)
 def _fail(jobs: list[Job], why: str) -> None:
     """End the imports of jobs a person cancelled or discarded."""
-    ProspectImport.objects.filter(
-        pk__in=[job.payload["import_id"] for job in jobs], status=Status.RUNNING
-    ).update(status=Status.FAILED, finished_at=timezone.now())
-    live.broadcast("prospects", *(f"import:{job.payload['import_id']}" for job in jobs))
-
-
-def _say(import_: ProspectImport, verb: str, sentence: str, by: str) -> None:
-    kind = AuditEntry.ActorKind
-    audit.record(
-        verb,
-        sentence,
-        actor=by or "the house",
-        actor_kind=kind.USER if by else kind.SYSTEM,
-        obj=import_,
-    )
-    live.broadcast("prospects", "sources", f"import:{import_.pk}")
+    file_imports.fail(ProspectImport, jobs)
+    live.broadcast("prospects")
 
 
 events.subscribe("job.discarded", "pipeline.import_failed")

@@ -1,7 +1,8 @@
 """The way from a company nobody knows to a client: prospects, what is written to them, leads."""
 
 from pipeline.models.deals import MONTHS, PROBABILITY, Deal, DealNote, DealStage
-from pipeline.models.leads import Lead, LeadQuerySet, SavedFilter, Stage
+from pipeline.models.imports import FileImport
+from pipeline.models.leads import Lead, LeadImport, LeadQuerySet, SavedFilter, Stage
 from pipeline.models.mail import Attachment, InboundMail, Thread
 from pipeline.models.meetings import BookingRules, BusyTime, Meeting
 from pipeline.models.outreach import (
@@ -41,10 +42,12 @@ __all__ = [
     "DealStage",
     "Enrollment",
     "Fact",
+    "FileImport",
     "HandTask",
     "IdealCustomer",
     "InboundMail",
     "Lead",
+    "LeadImport",
     "LeadQuerySet",
     "Mailbox",
     "Meeting",

@@ -12,6 +12,7 @@ from agency.ids import uuid7
 from agency.models import Client
 from control.models import Action
 from pipeline import search
+from pipeline.models.imports import FileImport
 
 FEW = 2_000
 
@@ -99,6 +100,21 @@ def _staged_at() -> Case:
     )
 
 
+class LeadImport(FileImport):
+    """A file of leads: people who asked elsewhere, or before."""
+
+    client = models.ForeignKey(
+        Client,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="Empty: the agency's own.",
+    )
+    answers = models.BooleanField(
+        default=False, help_text="The Qualifier takes them as if they had just asked."
+    )
+
+
 class Lead(models.Model):
     """Somebody who asked. Scored by the Qualifier, answered after approval."""
 
@@ -123,6 +139,9 @@ class Lead(models.Model):
     )
     source = models.CharField(max_length=80, help_text="webhook:website, reply, call, …")
     delivery_id = models.UUIDField(null=True, blank=True, unique=True)
+    brought_by = models.ForeignKey(
+        LeadImport, null=True, blank=True, on_delete=models.SET_NULL, related_name="leads"
+    )
     name = models.CharField(max_length=200, blank=True, default="")
     email = models.EmailField(blank=True, default="")
     phone = models.CharField(max_length=40, blank=True, default="")

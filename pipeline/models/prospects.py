@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from agency.ids import uuid7
 from pipeline import search
+from pipeline.models.imports import FileImport
 
 
 def _words(help_text: str) -> "ArrayField[list[str], list[str]]":
@@ -317,36 +318,10 @@ class Fact(models.Model):
         return self.claim
 
 
-class ProspectImport(models.Model):
-    """A file of prospects: how its columns are read, and what became of its rows."""
+class ProspectImport(FileImport):
+    """A file of prospects."""
 
-    class Status(models.TextChoices):
-        UPLOADED = "uploaded"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-        UNDONE = "undone"
-
-    id = models.UUIDField(primary_key=True, default=uuid7)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="imports")
-    filename = models.CharField(max_length=200)
-    content = models.BinaryField()
-    mapping = models.JSONField(default=dict, blank=True, help_text="{column: field}")
-    status = models.CharField(max_length=8, choices=Status, default=Status.UPLOADED)
-    rows = models.PositiveIntegerField(default=0)
-    position = models.PositiveIntegerField(default=0, help_text="Rows read so far.")
-    added = models.PositiveIntegerField(default=0)
-    duplicates = models.PositiveIntegerField(default=0)
-    refused = models.PositiveIntegerField(default=0)
-    problems = models.JSONField(
-        default=list, blank=True, help_text="The first: [{row, field, why}]"
-    )
-    by = models.CharField(max_length=150)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.filename
 
 
 class ProspectMerge(models.Model):

@@ -20,10 +20,19 @@ from control import alerts, switches, undo_range
 from control.models import Action
 from jobs import endpoints, outgoing
 from jobs.models import Job
+from pipeline import lead_imports
 from pipeline.finding import imports
 from pipeline.mail import suppressions
 from pipeline.meetings import booking
-from pipeline.models import Attachment, IdealCustomer, Lead, Meeting, ProspectImport, Source
+from pipeline.models import (
+    Attachment,
+    IdealCustomer,
+    Lead,
+    LeadImport,
+    Meeting,
+    ProspectImport,
+    Source,
+)
 from pipeline.selling import deals, notes, proposals
 from tests import offers
 from tests.calls import begins, booked
@@ -76,6 +85,8 @@ PAGES = {
     "duplicate-list": ["duplicate-rows"],
     "import-create": [],
     "import-detail": ["import-body"],
+    "lead-import-create": [],
+    "lead-import-detail": ["import-body"],
     "ideal-list": ["ideal-rows"],
     "ideal-create": [],
     "ideal-edit": [],
@@ -119,7 +130,7 @@ PAGES = {
 }
 FORMS = {
     *("prospect-create", "prospect-bulk", "prospect-merge", "ideal-create", "ideal-edit"),
-    *("source-create", "source-edit", "import-create", "deal-move"),
+    *("source-create", "source-edit", "import-create", "lead-import-create", "deal-move"),
     *("price-create", "price-edit", "proposal-new", "meeting-settings"),
     *("api-keys", "outgoing-list", "outgoing-detail"),
 }
@@ -226,6 +237,7 @@ def furnish_prospects() -> dict[str, list[Any]]:
     )
     return {
         "import-detail": [_uploaded(one.ideal_customer).pk],
+        "lead-import-detail": [_uploaded_leads().pk],
         "prospect-detail": [one.pk],
         "prospect-merge": [one.pk],
         "ideal-edit": [one.ideal_customer_id],
@@ -263,6 +275,11 @@ def furnish_outreach() -> dict[str, list[Any]]:
         "thread-detail": [mail.thread_id],
         "mail-source": [mail.pk],
     }
+
+
+def _uploaded_leads() -> LeadImport:
+    content = b"Name,Email,Date\nDana Reyes,dana@crm.example,2026-03-02\nNobody,,x\n"
+    return lead_imports.upload("crm.csv", content, client=None, answers=False, by="olivia")
 
 
 def _uploaded(customer: IdealCustomer) -> ProspectImport:

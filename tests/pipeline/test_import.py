@@ -12,6 +12,7 @@ from agency import clock
 from agency.models import AuditEntry
 from jobs import events, registry
 from jobs.models import Event, Job
+from pipeline import file_imports
 from pipeline.finding import fit, imports, schedule
 from pipeline.finding.sources import file
 from pipeline.models import Contact, Enrollment, Prospect, ProspectImport, Sequence
@@ -145,14 +146,14 @@ def test_an_import_adds_what_is_new_and_says_what_it_did() -> None:
     assert harbor.fit >= 60  # what the file does not say is taken to fit
     assert harbor.contacts.get().email == "info@harbor.example"
     assert AuditEntry.objects.filter(verb="import.finished").count() == 1
-    with pytest.raises(imports.NotPossible):
+    with pytest.raises(file_imports.NotPossible):
         imports.start(done, by="olivia")
 
 
 @pytest.mark.django_db
 def test_an_import_without_a_name_column_is_not_started() -> None:
     found = uploaded(b"Website,Phone\nharbor.example,1\n")
-    with pytest.raises(imports.NotPossible, match="name"):
+    with pytest.raises(file_imports.NotPossible, match="name"):
         imports.start(found, by="olivia")
 
 
@@ -205,7 +206,7 @@ def test_an_import_is_taken_back_but_for_whom_somebody_wrote_to() -> None:
     assert done.status == "undone"
     factories.work_off()
     assert list(Prospect.objects.all()) == [kept]
-    with pytest.raises(imports.NotPossible):
+    with pytest.raises(file_imports.NotPossible):
         imports.undo(done, by="olivia")
 
 
