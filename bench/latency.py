@@ -96,7 +96,7 @@ def lead_to_draft(number: int, pause: float) -> list[float]:
 
     def waiting() -> dict[str, float]:
         made = dict(drafts.values_list("subject_id", "created_at"))
-        pairs = ((lead.email, made.get(str(lead.pk))) for lead in leads)
+        pairs = ((lead.email, made.get(str(lead.pk))) for lead in leads.all())
         return {email: at.timestamp() for email, at in pairs if at is not None}
 
     _until(lambda: len(waiting()) == number)

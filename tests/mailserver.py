@@ -21,7 +21,7 @@ class Inbox:
 
     `raw` has them byte for byte.
 
-    With `hold_at` set to RCPT or DATA every session stops there, sets `reached`, and goes on when
+    With `hold_at` set to RCPT or DATA every session stops there (at DATA, every letter), sets `reached`, and goes on when
     `gate` is set. With `slow` each recipient takes that many seconds. `answer` ends each DATA,
     unless the server `hangs_up` instead.
     """
@@ -54,13 +54,15 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        raw = envelope.original_content or b""
+        mail = message_from_bytes(raw, policy=policy.default)
         if self.answer.startswith("250"):
-            self.raw.append(envelope.original_content or b"")
-            mail = message_from_bytes(self.raw[-1], policy=policy.default)
+            self.raw.append(raw)
             self.messages.append(mail)
             if not is_alert(mail):
                 self.times.append(time.time())
-        await self._stop("DATA")
+        if not is_alert(mail):
+            await self._stop("DATA")
         if self.hangs_up and isinstance(server.transport, asyncio.WriteTransport):
             server.transport.abort()
         return self.answer
