@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from django.db.models import F
 from django.db.models.functions import Lower
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -150,9 +149,9 @@ def known(client: Client | None, keys: Iterable[Key]) -> dict[Key, Lead]:
         wanted[kind].add(value)
     open_ = Lead.objects.filter(client=client, outcome=Lead.Outcome.OPEN)
     by_email = open_.annotate(key=Lower("email")).filter(key__in=wanted["email"])
-    by_phone = open_.annotate(key=F("phone")).filter(key__in=wanted["phone"])
-    return {("email", lead.key): lead for lead in by_email if lead.key} | {
-        ("phone", lead.key): lead for lead in by_phone if lead.key
+    by_phone = open_.filter(phone__in=wanted["phone"])
+    return {("email", lead.email.lower()): lead for lead in by_email if lead.email} | {
+        ("phone", lead.phone): lead for lead in by_phone if lead.phone
     }
 
 

@@ -21,9 +21,9 @@ class Inbox:
 
     `raw` has them byte for byte.
 
-    With `hold_at` set to RCPT or DATA every session stops there (at DATA, every letter), sets `reached`, and goes on when
-    `gate` is set. With `slow` each recipient takes that many seconds. `answer` ends each DATA,
-    unless the server `hangs_up` instead.
+    With `hold_at` set to RCPT every session stops there, at DATA every letter; it sets `reached`,
+    and goes on when `gate` is set. With `slow` each recipient takes that many seconds. `answer`
+    ends each DATA, unless the server `hangs_up` instead.
     """
 
     def __init__(self) -> None:
