@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
 from agency import live
 from pipeline.finding.sources import file
@@ -18,6 +19,45 @@ class Column:
     name: str
     field: str
     sample: str
+
+
+class Row(Protocol):
+    """A row of a preview: `repeats` is the row of the same file that says the same."""
+
+    @property
+    def duplicate_of(self) -> object | None:
+        """What is there already."""
+
+    @property
+    def repeats(self) -> int | None:
+        """The row before it."""
+
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True)
+class Line(Generic[R]):
+    """One row of the preview, with what becomes of it in words."""
+
+    row: R
+    left_out: bool
+
+    @property
+    def verdict(self) -> str:
+        """What becomes of the row."""
+        if self.left_out:
+            return "left out"
+        if self.row.duplicate_of is not None:
+            return "is there already"
+        if self.row.repeats is not None:
+            return f"is row {self.row.repeats} again"
+        return "added"
+
+    @property
+    def tone(self) -> str:
+        """The meaning of the verdict."""
+        return {"added": "ok", "left out": "bad"}.get(self.verdict, "off")
 
 
 def columns(import_: FileImport) -> list[Column]:

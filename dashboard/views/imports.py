@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard import file_imports as pages
@@ -117,6 +118,7 @@ def _render(request: HttpRequest, import_: ProspectImport, *, problem: str = "")
         }
     else:
         context["left"] = import_.prospects.filter(merged_into=None).count()
+        context["added_url"] = f"{reverse('prospect-list')}?source={import_.source_id}"
     # A page that is swapped in says what is wrong; htmx drops answers that are errors.
     status = 422 if problem and not request.htmx else 200  # type: ignore[attr-defined]
     return page(request, DETAIL, context, partials=["import-body"], status=status)

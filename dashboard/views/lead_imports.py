@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard import file_imports as pages
@@ -107,6 +108,7 @@ def _render(request: Request, import_: LeadImport, *, problem: str = "") -> Http
         }
     else:
         context["left"] = import_.leads.count()
+        context["added_url"] = f"{reverse('pipeline-table')}?source={services.SOURCE}"
     # A page that is swapped in says what is wrong; htmx drops answers that are errors.
     status = 422 if problem and not request.htmx else 200
     return page(request, DETAIL, context, partials=["import-body"], status=status)
