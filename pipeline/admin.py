@@ -22,6 +22,7 @@ from pipeline.models import (
     IdealCustomer,
     InboundMail,
     Lead,
+    LeadImport,
     Mailbox,
     Meeting,
     Proposal,
@@ -57,6 +58,7 @@ class LeadAdmin(Audited[Lead]):
         "client",
         "source",
         "delivery_id",
+        "brought_by",
         "subject",
         "message",
         "status",
@@ -109,7 +111,7 @@ class ProspectAdmin(History[Prospect]):
 
 
 @admin.register(
-    Fact, ProspectKey, ProspectImport, ProspectMerge, Enrollment, Touch, HandTask, Thread,
+    Fact, ProspectKey, ProspectMerge, Enrollment, Touch, HandTask, Thread,
     Attachment, Sighting, BookingRules, BusyTime, Deal, DealNote, Meeting, Proposal,
 )  # fmt: skip
 class TrailAdmin(History[Fact]):
@@ -121,6 +123,13 @@ class InboundMailAdmin(History[InboundMail]):
     list_display = ("received_at", "from_email", "subject", "kind", "label", "status")
     list_filter = ("kind", "label", "status")
     exclude = ("raw",)
+
+
+@admin.register(LeadImport, ProspectImport)
+class ImportAdmin(History[ProspectImport]):
+    list_display = ("created_at", "filename", "status", "added", "by")
+    list_filter = ("status",)
+    exclude = ("content",)
 
 
 @admin.register(Signature)

@@ -50,7 +50,8 @@ def suppressed_unless_they_wrote_since(action: Action, params: Any) -> str | Non
     if latest is None:
         return None
     lead = _lead(action)
-    if lead is not None and lead.received_at > latest.created_at:
+    # A row of a file says nothing of whether they wrote to us, nor when.
+    if lead is not None and not lead.brought_by_id and lead.received_at > latest.created_at:
         return None
     return f"{latest.value} is suppressed: {latest.reason}"
 

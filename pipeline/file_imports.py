@@ -64,9 +64,10 @@ def run(
     """Take chunk after chunk, each with its progress in one commit, until `take` says no."""
     left = iter(rows)
     while chunk := list(islice(left, size)):
-        lease.check()
-        if not take(import_.pk, chunk):
-            return
+        with transaction.atomic():
+            lease.check_row()
+            if not take(import_.pk, chunk):
+                return
     running = type(import_)._default_manager.filter(pk=import_.pk, status=Status.RUNNING)
     if running.update(status=Status.DONE, finished_at=timezone.now()):
         import_.refresh_from_db()

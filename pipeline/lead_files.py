@@ -79,6 +79,9 @@ def guess(columns: Iterable[str]) -> dict[str, str]:
         field = names.get(intake.plain(column), "extra")
         mapping[column] = "extra" if field in taken else field
         taken |= {field} - MANY
+    beside = [column for column, field in mapping.items() if field in MANY]
+    for column in beside[intake.MAX_EXTRA_FIELDS :]:
+        del mapping[column]
     return mapping
 
 

@@ -69,7 +69,7 @@ def _take(pk: UUID, chunk: file_imports.Chunk, zone: ZoneInfo) -> bool:
     """Add a chunk's leads and note how far it got; False if the import was stopped."""
     with transaction.atomic():
         rows = LeadImport.objects.select_for_update(of=("self",)).select_related("client")
-        import_ = rows.get(pk=pk)
+        import_ = rows.defer("content").get(pk=pk)
         if import_.status != Status.RUNNING:
             return False
         with connection.cursor() as cursor:
@@ -122,12 +122,15 @@ def undo_import(job: Job, lease: Lease) -> None:
 
 
 def _untouched(pk: UUID) -> "ValuesQuerySet[Lead, UUID]":
-    decided = Action.objects.filter(subject_type=Lead._meta.label_lower).values("subject_id")
+    label = Lead._meta.label_lower
+    decided = Action.objects.filter(subject_type=label).values("subject_id")
+    at_work = Job.objects.filter(subject_type=label, status=Job.Status.RUNNING)
     return (
         Lead.objects.select_for_update(of=("self",))
         .annotate(key=Cast("pk", CharField()))
         .filter(brought_by=pk, status=Lead.Status.NEW, outcome=Lead.Outcome.OPEN, flagged_at=None)
         .exclude(key__in=decided)
+        .exclude(key__in=at_work.values("subject_id"))
         .exclude(pk__in=Deal.objects.values("lead"))
         .exclude(pk__in=Meeting.objects.values("lead"))
         .exclude(pk__in=Thread.objects.exclude(lead=None).values("lead"))

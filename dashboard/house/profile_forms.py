@@ -73,9 +73,6 @@ class ProfileForm(forms.ModelForm[AgencyProfile]):
                 field.error_messages["required"] = self.REQUIRED[name]
             if isinstance(field, forms.EmailField):
                 field.error_messages["invalid"] = NOT_AN_ADDRESS
-                for validator in field.validators:
-                    if hasattr(validator, "message"):
-                        validator.message = NOT_AN_ADDRESS
             if fresh and name in self.REQUIRED and is_sample_value(self.instance, name):
                 field.widget.attrs["placeholder"] = self.initial[name]
                 self.initial[name] = ""

@@ -141,7 +141,7 @@ def promise(since: dt.timedelta) -> Promise:
     )
     over = Q(received_at__lte=now - in_time)
     # Who is disqualified gets no answer, so none is promised.
-    owed = Lead.objects.filter(received_at__gte=now - since).exclude(
+    owed = Lead.objects.filter(received_at__gte=now - since, brought_by=None).exclude(
         status=Lead.Status.DISQUALIFIED
     )
     found = owed.aggregate(kept=Count("pk", filter=kept), leads=Count("pk", filter=kept | over))

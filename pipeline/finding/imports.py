@@ -83,7 +83,7 @@ def _take(pk: uuid.UUID, chunk: list[dict[str, str]], wanted: fit.Ideal) -> bool
     """Add a chunk's companies and note how far it got; False if the import was stopped."""
     with transaction.atomic():
         rows = ProspectImport.objects.select_for_update(of=("self",))
-        import_ = rows.select_related("source__ideal_customer").get(pk=pk)
+        import_ = rows.select_related("source__ideal_customer").defer("content").get(pk=pk)
         if import_.status != Status.RUNNING:
             return False
         prospects.one_at_a_time()

@@ -68,9 +68,9 @@ def test_what_is_pushed_holds_the_change(committed: str) -> None:
     async def scenario() -> str:
         async with page(await asyncio.to_thread(of, user), QUEUE) as opened:
             await asyncio.to_thread(approve)
-            parts, topics = await heard(opened)
-            while "approvals" not in topics:
-                parts, topics = await heard(opened)
+            parts: dict[str, str] = {}
+            while "1 waiting" not in parts.get("queue", ""):
+                parts, _ = await heard(opened)
             return parts["queue"]
 
     html = async_to_sync(scenario)()

@@ -19,6 +19,7 @@ from jobs.lease import Lease
 from jobs.models import Event, Job
 from pipeline import file_imports, filters, lead_files, lead_imports
 from pipeline.finding.sources import file
+from pipeline.mail import suppressions
 from pipeline.models import Lead, LeadImport
 from pipeline.selling import deals
 from tests.factories import make_client, make_lead, work_off
@@ -141,8 +142,10 @@ def _run(found: LeadImport) -> None:
 
 
 class _Lease:
-    def check(self) -> None:
+    def check_row(self) -> None:
         """Nobody else has it."""
+
+    check = check_row
 
 
 @pytest.mark.django_db
@@ -164,7 +167,7 @@ def test_it_goes_on_where_it_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
     class Cut(_Lease):
         left = 2
 
-        def check(self) -> None:
+        def check_row(self) -> None:
             self.left -= 1
             if self.left < 0:
                 raise RuntimeError("killed")
@@ -201,6 +204,16 @@ def test_taken_back_who_something_was_done_about_stays() -> None:
     assert list(Lead.objects.values_list("name", flat=True)) == ["Mae Lin"]
     found.refresh_from_db()
     assert found.status == "undone"
+
+
+@pytest.mark.django_db
+def test_a_row_of_a_file_is_no_word_of_somebody_suppressed() -> None:
+    suppressions.add("address", "dana@harbor.example", reason="They asked", by="olivia")
+    imported(answers=True)
+    dana = Lead.objects.get(name="Dana Reyes")
+    answers = Action.objects.filter(kind="reply_to_lead")
+    assert {one.status for one in answers.filter(subject_id=str(dana.pk))} <= {"held"}
+    assert answers.filter(status="waiting").count() == 1  # the other one
 
 
 @pytest.mark.django_db
