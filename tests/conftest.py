@@ -97,6 +97,7 @@ def _once(
         if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             unfinished = f"{name}_unfinished"
             make(unfinished, admin)
+            switches.watch.stop()  # it would go on looking where nobody may look any more
             admin.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
                     sql.Identifier(unfinished), sql.Identifier(name)
