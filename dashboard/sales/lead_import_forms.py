@@ -18,6 +18,6 @@ class LeadImportForm(forms.Form):
     )
     answers = forms.BooleanField(
         required=False,
-        label="Let the Qualifier score and answer them, as if they had just asked",
-        help_text="Without it they only stand in the pipeline.",
+        label="Let the Qualifier score and answer them",
+        help_text="As if they had just asked. Without it they only stand in the pipeline.",
     )

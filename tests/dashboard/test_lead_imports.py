@@ -52,6 +52,14 @@ def test_it_is_imported_and_taken_back(browser: Client) -> None:
     assert "There is nothing to take back." in text_of(again)
 
 
+def test_the_qualifier_takes_them_only_if_that_is_ticked(browser: Client) -> None:
+    upload(browser)
+    assert not LeadImport.objects.get().answers
+    assert "nobody answers them by itself" in text_of(browser.get(upload(browser)))
+    assert "the Qualifier takes them" in text_of(browser.get(upload(browser, answers="on")))
+    assert "checked" in browser.post(CREATE, {"answers": "on"}).content.decode()
+
+
 def test_a_column_is_said_to_hold_something_else(browser: Client, htmx: Htmx) -> None:
     url = upload(browser)
     said = {"column-0": "company", "column-1": "email", "column-2": "extra"}
