@@ -218,7 +218,7 @@ def tap_until_decided(page: Page, button: Locator, pk: str) -> None:
     for _ in range(4):
         button.tap()
         try:
-            expect(case).not_to_have_attribute("data-pk", pk, timeout=3000)
+            expect(case).not_to_have_attribute("data-pk", pk, timeout=10_000)
         except AssertionError:
             continue
         return
